@@ -1,0 +1,1 @@
+"""Meltemi: a service mesh with a Python control plane and the real Envoy as data plane."""

@@ -1,0 +1,63 @@
+"""The proxy that asks for configuration, and the part of it that configuration may depend on.
+
+Place:  model · Proxy from servers/xds or `compile`; Scope is what pipeline and view are given
+"""
+
+from enum import StrEnum
+
+from meltemi.core.model.document import LOCAL_CLUSTER
+from meltemi.core.model.units import PortNumber
+from meltemi.core.model.value import Value
+
+
+class Role(StrEnum):
+    """What a proxy is for (Istio's node types)."""
+
+    SIDECAR = "sidecar"
+    ROUTER = "router"
+
+
+class Proxy(Value, frozen=True, kw_only=True):
+    """A connected proxy, as its transport, its Pod and its node message describe it."""
+
+    role: Role
+    id: str
+    """`pod.namespace`."""
+    namespace: str
+    addresses: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    """Of the workload, sorted."""
+    metadata: tuple[tuple[str, str], ...] = ()
+    """Top-level node metadata with text values, sorted."""
+
+
+class Target(Value, frozen=True, kw_only=True, order=True):
+    """One port of one service that the workload itself answers."""
+
+    host: str
+    port: PortNumber
+    """The service's port."""
+    target: PortNumber
+    """The workload's port."""
+
+
+class Scope(Value, frozen=True, kw_only=True):
+    """All that configuration may depend on; proxies with equal scopes share every byte.
+
+    A derived function is given this (or a part) and never the proxy, so it cannot read the rest.
+    Source: Istio, architecture/networking/pilot.md, "Caching".
+    """
+
+    role: Role
+    namespace: str
+    labels: tuple[tuple[str, str], ...] = ()
+    """Sorted; only labels that some selector in the mesh names."""
+    targets: tuple[Target, ...] = ()
+    """Sorted: what the workload answers itself."""
+    cluster: str = LOCAL_CLUSTER
+    network: str = ""
+    locality: str = ""
+    """`region/zone/subzone`."""
+    ip_families: tuple[str, ...] = ("ipv4",)
+    interception: str = "REDIRECT"
+    """`REDIRECT`, `TPROXY` or `NONE`."""

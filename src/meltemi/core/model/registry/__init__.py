@@ -1,0 +1,1 @@
+"""What a service registry reports, whatever kind of registry it is."""

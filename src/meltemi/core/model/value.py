@@ -1,0 +1,10 @@
+"""The base of every value in core.
+
+Place:  model · imported by all stages
+"""
+
+import msgspec
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True):
+    """An immutable value: compared and hashed by its fields, never changed after it is made."""

@@ -1,0 +1,1 @@
+"""The order of the stages, and the derived functions that the engine runs."""

@@ -1,0 +1,1 @@
+"""What the shell promises to the house: Protocols, and the values that cross them."""

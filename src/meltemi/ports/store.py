@@ -1,0 +1,97 @@
+"""The configuration store: objects with revisions, and every change after one of them.
+
+Place:  port · implemented by shell/stores, read by shell/ingest, served by shell/servers/api
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from enum import StrEnum
+from typing import Protocol
+
+from meltemi.core.model.document import Key
+from meltemi.core.model.value import Value
+
+
+class Source(Value, frozen=True, kw_only=True):
+    """Where an object was written: its file, and for each path in it line, column and width (from 1)."""
+
+    file: str = ""
+    places: Mapping[str, tuple[int, int, int]] = {}
+    lines: Mapping[int, str] = {}
+    """Text of the lines that a finding may quote; may be empty."""
+
+
+class Stored(Value, frozen=True, kw_only=True):
+    """One object as the store holds it: a Kubernetes object with uid, resourceVersion and creationTimestamp set."""
+
+    key: Key
+    revision: int
+    body: bytes
+    """The object as JSON."""
+    source: Source = Source()
+
+
+class ChangeKind(StrEnum):
+    """What happened to an object."""
+
+    PUT = "put"
+    DELETE = "delete"
+
+
+class Change(Value, frozen=True, kw_only=True):
+    """One object written or gone. `object` is its new state, or its last one where it was deleted."""
+
+    kind: ChangeKind
+    object: Stored
+
+
+class Batch(Value, frozen=True, kw_only=True):
+    """Changes up to a revision, in order."""
+
+    revision: int
+    changes: tuple[Change, ...]
+    restart: bool = False
+    """All that was said is void: the following batches replay the whole content (a 410)."""
+    complete: bool = False
+    """With this batch the replay is complete: everything that existed has been told. Set once after each (re)start,
+    on an empty batch if need be."""
+
+
+class ConflictError(Exception):
+    """The object is not at the revision that the writer saw (or exists, or does not exist)."""
+
+
+class NotFoundError(Exception):
+    """There is no such object."""
+
+
+class ConfigStore(Protocol):
+    """Objects, read, written and watched. Writes are durable when the call returns."""
+
+    async def get(self, key: Key) -> Stored:
+        """The object now. Raises NotFoundError."""
+        ...
+
+    async def list(self, group: str, kind: str, namespace: str = "") -> tuple[tuple[Stored, ...], int]:
+        """Objects of a kind in one namespace (or in all, for ""), sorted by key, and the store's revision."""
+        ...
+
+    async def put(self, key: Key, body: bytes, *, source: Source | None = None, expected: int | None = None) -> Stored:
+        """Create or replace. `expected`: the revision that must be current, 0 for "must not exist", None for any.
+
+        The store sets metadata.uid, resourceVersion and creationTimestamp (kept on replace).
+        `source` None keeps the old one.
+        Raises ConflictError.
+        """
+        ...
+
+    async def delete(self, key: Key, *, expected: int | None = None) -> Stored:
+        """Remove; returns the last state. Raises NotFoundError, ConflictError."""
+        ...
+
+    def changes(self, *, after: int) -> AsyncIterator[Batch]:
+        """Every batch after a revision, in order, without gaps or repetition; then waits for the next.
+
+        0 replays the whole content first, ending with a batch marked `complete`. A revision that is no longer kept
+        yields `restart` and a replay. Cancelling loses nothing: ask again with the last revision seen.
+        """
+        ...
