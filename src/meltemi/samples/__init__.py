@@ -1,1 +1,1 @@
-"""See docs/architecture.md, the room `samples`."""
+"""Applications to try a mesh with, and the map from images to the commands that stand for them."""
