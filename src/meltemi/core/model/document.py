@@ -10,7 +10,7 @@ from meltemi.core.model.value import Value
 Path = NewType("Path", str)
 """A place inside a document as a user writes it: `spec.http[0].retries.retryOn`; empty for the whole."""
 
-Spec = TypeVar("Spec", covariant=True)
+Spec_co = TypeVar("Spec_co", covariant=True)
 
 LOCAL_CLUSTER = "Kubernetes"
 """The cluster id of the mesh's own store (Istio's default CLUSTER_ID)."""
@@ -54,11 +54,11 @@ class Meta(Value, frozen=True, kw_only=True):
     """deletionTimestamp, RFC 3339; empty while the object is not being deleted."""
 
 
-class Document(Value, Generic[Spec], frozen=True, kw_only=True):
+class Document(Value, Generic[Spec_co], frozen=True, kw_only=True):
     """One sound object: its name and its typed content (a `model.traffic` or `model.kube` value)."""
 
     key: Key
     version: str
     """API version as written, without the group: `v1`, `v1alpha3`."""
     meta: Meta
-    spec: Spec
+    spec: Spec_co

@@ -1,0 +1,53 @@
+"""MeshConfig: settings of the whole mesh.
+
+Place:  model · parsed by parse/mesh from `--mesh-config` or the ConfigMap `istio` → engine input `("mesh",)`
+API:    istio.mesh.v1alpha1.MeshConfig; fields that have no effect yet are known by name (MeshConfig.rest)
+"""
+
+from enum import StrEnum
+
+from meltemi.core.model.traffic.destination_rule import LocalityLoadBalancerSetting, TcpKeepalive
+from meltemi.core.model.units import Seconds
+from meltemi.core.model.value import Value
+
+
+class OutboundMode(StrEnum):
+    """What becomes of calls to hosts that the mesh does not know."""
+
+    REGISTRY_ONLY = "REGISTRY_ONLY"
+    ALLOW_ANY = "ALLOW_ANY"
+
+
+class OutboundTrafficPolicy(Value, frozen=True, kw_only=True):
+    """Calls to hosts that the mesh does not know."""
+
+    mode: OutboundMode = OutboundMode.ALLOW_ANY
+
+
+class MeshConfig(Value, frozen=True, kw_only=True):
+    """Settings of the whole mesh, with Istio's defaults (`istio.io/docs/reference/config/istio.mesh.v1alpha1`)."""
+
+    proxy_listen_port: int = 15001
+    """Where the proxy takes outbound traffic."""
+    proxy_inbound_listen_port: int = 15006
+    outbound_traffic_policy: OutboundTrafficPolicy = OutboundTrafficPolicy()
+    protocol_detection_timeout: Seconds = Seconds(0)
+    """How long an undeclared port waits for a first byte before it counts as TCP; 0 is without end."""
+    connect_timeout: Seconds = Seconds(10)
+    tcp_keepalive: TcpKeepalive | None = None
+    dns_refresh_rate: Seconds = Seconds(60)
+    root_namespace: str = "istio-system"
+    """Where configuration for all namespaces stands."""
+    trust_domain: str = "cluster.local"
+    access_log_file: str = ""
+    """`/dev/stdout`, or empty for none."""
+    access_log_format: str = ""
+    default_service_export_to: tuple[str, ...] = ("*",)
+    default_virtual_service_export_to: tuple[str, ...] = ("*",)
+    default_destination_rule_export_to: tuple[str, ...] = ("*",)
+    locality_lb_setting: LocalityLoadBalancerSetting = LocalityLoadBalancerSetting(enabled=True)
+    ingress_service: str = "istio-ingressgateway"
+    ingress_selector: str = "ingressgateway"
+    enable_tracing: bool = False
+    rest: tuple[tuple[str, bytes], ...] = ()
+    """Other documented fields, by camelCase name, as JSON; none has an effect yet."""

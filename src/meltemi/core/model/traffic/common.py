@@ -1,0 +1,48 @@
+"""Words that several traffic kinds share.
+
+Place:  model/traffic → check → compose
+API:    networking.istio.io v1, v1beta1, v1alpha3
+"""
+
+from meltemi.core.model.units import Percent as PercentNumber
+from meltemi.core.model.value import Value
+
+
+class StringMatch(Value, frozen=True, kw_only=True):
+    """How a text is compared; at most one field is set."""
+
+    exact: str | None = None
+    prefix: str | None = None
+    regex: str | None = None
+    """RE2 syntax; must match the whole text."""
+
+
+class Percent(Value, frozen=True, kw_only=True):
+    """A share of requests. (Named as the message; the unit is `units.Percent`.)"""
+
+    value: PercentNumber = PercentNumber(0.0)
+
+
+class PortSelector(Value, frozen=True, kw_only=True):
+    """A port of a service."""
+
+    number: int | None = None
+    name: str = ""
+    """Only in Istio 0.8; refused by check."""
+
+
+class Destination(Value, frozen=True, kw_only=True):
+    """A service, or a subset of it."""
+
+    host: str = ""
+    """A host of the service registry; short names are completed with the document's namespace."""
+    subset: str = ""
+    port: PortSelector | None = None
+    """May be absent where the service has one port only."""
+
+
+class WorkloadSelector(Value, frozen=True, kw_only=True):
+    """Workloads by labels; in a ServiceEntry the field is `labels`, in a DestinationRule `matchLabels`."""
+
+    labels: tuple[tuple[str, str], ...] = ()
+    match_labels: tuple[tuple[str, str], ...] = ()
