@@ -1,0 +1,75 @@
+"""Host names: short forms, wildcards, and which of two names is the closer one.
+
+Place:  compose/hosts → compose/{visibility,virtual_services,gateways} → view
+Source: Istio, "Virtual Service", field `hosts`, and "Destination", field `host`
+"""
+
+from collections.abc import Container
+from ipaddress import ip_address, ip_network
+
+CLUSTER_DOMAIN = "cluster.local"
+"""DNS suffix of the names of Kubernetes Services."""
+
+
+def qualified(host: str, namespace: str) -> str:
+    """A name without a dot is a Service of the document's own namespace; every other name stands as it is."""
+    if "." in host or host.startswith("*") or not host or ":" in host:
+        return host
+    return f"{host}.{namespace}.svc.{CLUSTER_DOMAIN}"
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Whether every name that `host` stands for is one that `pattern` stands for. Both may begin with `*`."""
+    if pattern == host:
+        return True
+    return pattern.startswith("*") and host.removeprefix("*").endswith(pattern[1:]) and len(host) >= len(pattern)
+
+
+def common(one: str, other: str) -> str | None:
+    """The names that both patterns stand for, as one pattern; None where there are none."""
+    if covers(one, other):
+        return other
+    return one if covers(other, one) else None
+
+
+def closest(host: str, patterns: Container[str]) -> str | None:
+    """The pattern that says most about `host`: itself, else the longest wildcard that covers it."""
+    if host in patterns:
+        return host
+    rest = host.removeprefix("*")
+    wildcards = ("*" + rest[i:] for i in range(len(rest) + 1))
+    return next((w for w in wildcards if w in patterns), None)
+
+
+def is_range(address: str) -> bool:
+    """Whether an address is a CIDR range of more than one address."""
+    try:
+        return "/" in address and ip_network(address, strict=False).num_addresses > 1
+    except ValueError:
+        return False
+
+
+def is_ip(address: str) -> bool:
+    """Whether an address is one IP address (a range of one address counts)."""
+    try:
+        ip_address(address.partition("/")[0])
+    except ValueError:
+        return False
+    return not is_range(address)
+
+
+def short_names(host: str, namespace: str) -> tuple[str, ...]:
+    """All names by which a client in `namespace` may call a Kubernetes Service, the full one first.
+
+    Source: Kubernetes, "DNS for Services and Pods", search domains NS.svc.DOMAIN, svc.DOMAIN, DOMAIN.
+    """
+    suffix = f".svc.{CLUSTER_DOMAIN}"
+    if not host.endswith(suffix):
+        return (host,)
+    name, _, place = host.removesuffix(suffix).rpartition(".")
+    if not name:
+        return (host,)
+    forms = [host]
+    if place == namespace:
+        forms.append(name)
+    return (*forms, f"{name}.{place}", f"{name}.{place}.svc")

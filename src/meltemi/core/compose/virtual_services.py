@@ -1,0 +1,116 @@
+"""Which VirtualService speaks for which host, to whom; index functions hold names only.
+
+Place:  model/traffic/virtual_service → [compose/virtual_services] → view/virtual_host, view/gateway
+Source: Istio, "Virtual Service", and ops/best-practices/traffic-management, "Split virtual services"
+
+`head` is what the indexes read of a document: a changed route leaves it equal, and the indexes are not run again.
+"""
+
+from collections.abc import Mapping
+
+from meltemi.core.compose.hosts import closest, qualified
+from meltemi.core.compose.mesh import mesh
+from meltemi.core.compose.visibility import reaches, settled_export
+from meltemi.core.engine.engine import Engine
+from meltemi.core.model.document import Document, Key
+from meltemi.core.model.traffic.virtual_service import VirtualService
+from meltemi.core.model.value import Value
+
+GROUP = "networking.istio.io"
+KIND = "VirtualService"
+MESH = "mesh"
+"""The gateway name that means all sidecars."""
+
+NEWEST = "\uffff"
+"""Sorts after every time stamp: documents that were never stored are newer than stored ones."""
+
+
+class Head(Value, frozen=True, kw_only=True):
+    """What decides where a VirtualService applies."""
+
+    key: Key
+    age: tuple[str, str, str]
+    """Sort key, the oldest first: creation time, name, namespace."""
+    hosts: tuple[str, ...]
+    """Fully qualified; empty for a delegate."""
+    gateways: tuple[str, ...]
+    """`mesh` and `namespace/name`; those of the document, then those that only some match names."""
+    export_to: tuple[str, ...]
+    protocols: tuple[str, ...]
+    """Which of `http`, `tls`, `tcp` it has rules for."""
+
+
+def virtual_service(e: Engine, key: Key) -> VirtualService | None:
+    """The content of one VirtualService."""
+    document = e.read(("doc", key))
+    return document.spec if isinstance(document, Document) and isinstance(document.spec, VirtualService) else None
+
+
+def gateway_name(written: str, namespace: str) -> str:
+    """`mesh`, or `namespace/name` of a Gateway; old configurations name it by host (`name.namespace.svc…`)."""
+    if written == MESH or "/" in written:
+        return written if not written.startswith("./") else f"{namespace}/{written[2:]}"
+    name, _, rest = written.partition(".")
+    return f"{rest.partition('.')[0] or namespace}/{name}"
+
+
+def gateways_of(spec: VirtualService, namespace: str) -> tuple[str, ...]:
+    """Gateways that a document as a whole applies to; absent means the sidecars."""
+    return tuple(gateway_name(g, namespace) for g in spec.gateways) or (MESH,)
+
+
+def head(e: Engine, key: Key) -> Head | None:
+    """Where one VirtualService applies."""
+    document = e.read(("doc", key))
+    if not isinstance(document, Document) or not isinstance(document.spec, VirtualService):
+        return None
+    spec = document.spec
+    protocols = (("http", spec.http), ("tls", spec.tls), ("tcp", spec.tcp))
+    return Head(
+        key=key,
+        age=(document.meta.created or NEWEST, key.name, key.namespace),
+        hosts=tuple(dict.fromkeys(qualified(h, key.namespace).lower() for h in spec.hosts)),
+        gateways=tuple(dict.fromkeys(gateways_of(spec, key.namespace))),
+        export_to=settled_export(spec.export_to, mesh(e).default_virtual_service_export_to, key.namespace),
+        protocols=tuple(name for name, rules in protocols if rules),
+    )
+
+
+def heads(e: Engine) -> tuple[Head, ...]:
+    """All VirtualServices, the oldest first."""
+    keys = e.read(("docs", GROUP, KIND))
+    found = (e.get(head, key) for key in sorted(keys)) if isinstance(keys, frozenset) else ()
+    return tuple(sorted((h for h in found if h is not None), key=lambda h: h.age))
+
+
+def visible_heads(e: Engine, namespace: str) -> tuple[Head, ...]:
+    """VirtualServices that a proxy in `namespace` sees, the oldest first."""
+    return tuple(h for h in e.get(heads) if reaches(h.export_to, namespace))
+
+
+def mesh_winners(e: Engine, namespace: str) -> Mapping[str, Key]:
+    """For sidecars of a namespace: host or wildcard → the one document that speaks for it, the oldest."""
+    winners: dict[str, Key] = {}
+    for h in e.get(visible_heads, namespace):
+        if MESH in h.gateways:
+            for host in h.hosts:
+                winners.setdefault(host, h.key)
+    return winners
+
+
+def mesh_virtual_service(e: Engine, namespace: str, host: str) -> Key | None:
+    """The VirtualService that steers calls of sidecars in `namespace` to `host`: the closest name, of these the oldest."""
+    winners = e.get(mesh_winners, namespace)
+    name = closest(host, winners)
+    return winners[name] if name is not None else None
+
+
+def mesh_hosts(e: Engine, namespace: str) -> tuple[str, ...]:
+    """Hosts that VirtualServices name for sidecars of a namespace and that have HTTP rules there."""
+    by_key = {h.key: h for h in e.get(visible_heads, namespace)}
+    return tuple(host for host, key in e.get(mesh_winners, namespace).items() if "http" in by_key[key].protocols)
+
+
+def gateway_heads(e: Engine, gateway: str) -> tuple[Head, ...]:
+    """VirtualServices bound to one Gateway (`namespace/name`), the oldest first."""
+    return tuple(h for h in e.get(heads) if gateway in h.gateways)
