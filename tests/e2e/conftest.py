@@ -1,0 +1,39 @@
+"""One Bookinfo mesh for all tests that only route; tests that break things bring up their own."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from e2e.mesh import SAMPLES, Mesh, missing
+
+
+@pytest.fixture(scope="session")
+def bookinfo(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
+    """Istio's own Bookinfo and its gateway, unmodified, with a client pod."""
+    if why := missing():
+        pytest.skip(why)
+    if not SAMPLES.is_dir():
+        pytest.skip("needs ../shared/conformance/samples")
+    mesh = Mesh(tmp_path_factory.mktemp("bookinfo"))
+    samples = SAMPLES / "master/samples/bookinfo"
+    client = Path(__file__).parent / "manifests/client.yaml"
+    try:
+        mesh.up(
+            "-f", samples / "platform/kube/bookinfo.yaml",
+            "-f", samples / "networking/bookinfo-gateway.yaml",
+            "-f", client,
+        )  # fmt: skip
+        yield mesh
+    finally:
+        mesh.down()
+
+
+@pytest.fixture
+def clean(bookinfo: Mesh) -> Generator[Mesh]:
+    """The Bookinfo mesh without any rule but the gateway's, before and after."""
+    yield bookinfo
+    for kind in ("virtualservices", "destinationrules", "serviceentries"):
+        for item in bookinfo.json("get", kind)["items"]:
+            if item["metadata"]["name"] != "bookinfo":
+                bookinfo.run("delete", kind, item["metadata"]["name"])
