@@ -56,7 +56,7 @@ def served(mesh: Mesh, client: str, url: str, count: int = 20) -> Counter[str]:
 def lines(mesh: Mesh, client: str, host: str, port: int, say: str = "hello\n") -> str:
     """What a server says on a TCP connection until it has echoed one line."""
     program = (
-        "import socket,sys; s=socket.create_connection((sys.argv[1],int(sys.argv[2])),10); s.settimeout(10); "
+        "import socket,sys; s=socket.create_connection((sys.argv[1],int(sys.argv[2])),10); "
         "s.sendall(sys.argv[3].encode()); f=s.makefile(); print(f.readline(),end=''); s.shutdown(1); print(f.read(),end='')"
     )
     return mesh.exec(client, sys.executable, "-c", program, host, str(port), say)
@@ -111,7 +111,8 @@ def test_raw_tcp_passes(mesh: Mesh, client: str) -> None:
 def test_tcp_follows_a_route(routed: Mesh, client: str) -> None:
     route(
         routed,
-        "  tcp:\n  - match: [{port: 7000}]\n    route:\n    - destination: {host: echo, subset: two, port: {number: 7000}}\n",
+        "  tcp:\n  - match: [{port: 7000}]\n    route:\n"
+        "    - destination: {host: echo, subset: two, port: {number: 7000}}\n",
     )
 
     assert {lines(routed, client, "echo", 7000) for _ in range(6)} == {"two hello\n"}
@@ -146,8 +147,8 @@ def test_probes_of_the_application_are_answered_through_the_sidecar(mesh: Mesh) 
 
 def test_an_image_that_no_map_names_says_so(mesh: Mesh, tmp_path: Path) -> None:
     mesh.run(
-        "apply", "-f", "-",
-        text="apiVersion: v1\nkind: Pod\nmetadata: {name: unknown}\nspec: {containers: [{name: c, image: nobody/knows}]}\n",
+        "apply", "-f", "-", text="apiVersion: v1\nkind: Pod\nmetadata: {name: unknown}\n"
+        "spec: {containers: [{name: c, image: nobody/knows}]}\n",
     )  # fmt: skip
     try:
         mesh.run("wait", "pod/unknown", "--timeout", "3s", status=(1,))
