@@ -57,7 +57,8 @@ def lines(mesh: Mesh, client: str, host: str, port: int, say: str = "hello\n") -
     """What a server says on a TCP connection until it has echoed one line."""
     program = (
         "import socket,sys; s=socket.create_connection((sys.argv[1],int(sys.argv[2])),10); "
-        "s.sendall(sys.argv[3].encode()); f=s.makefile(); print(f.readline(),end=''); s.shutdown(1); print(f.read(),end='')"
+        "s.sendall(sys.argv[3].encode()); f=s.makefile(); "
+        "print(f.readline(),end=''); s.shutdown(1); print(f.read(),end='')"
     )
     return mesh.exec(client, sys.executable, "-c", program, host, str(port), say)
 
