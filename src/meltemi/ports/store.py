@@ -3,21 +3,13 @@
 Place:  port · implemented by shell/stores, read by shell/ingest, served by shell/servers/api
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Protocol
 
 from meltemi.core.model.document import Key
+from meltemi.core.model.source import Source as Source
 from meltemi.core.model.value import Value
-
-
-class Source(Value, frozen=True, kw_only=True):
-    """Where an object was written: its file, and for each path in it line, column and width (from 1)."""
-
-    file: str = ""
-    places: Mapping[str, tuple[int, int, int]] = {}
-    lines: Mapping[int, str] = {}
-    """Text of the lines that a finding may quote; may be empty."""
 
 
 class Stored(Value, frozen=True, kw_only=True):

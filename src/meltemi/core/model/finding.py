@@ -41,4 +41,6 @@ class Finding(Value, frozen=True, kw_only=True):
     help: str = ""
     key: Key | None = None
     path: Path = Path("")
+    about_name: bool = False
+    """The fault is the field's name (unknown, duplicate, without effect), not its value."""
     span: Span = Span()

@@ -61,7 +61,7 @@ class PodCondition(Value, frozen=True, kw_only=True):
     """`True`, `False` or `Unknown`."""
 
 
-class PodStatus(Value, frozen=True, kw_only=True):
+class PodStatus(Value, frozen=True, kw_only=True, rename={"pod_ip": "podIP", "pod_ips": "podIPs"}):
     """How a pod fares."""
 
     phase: str = ""

@@ -20,7 +20,12 @@ class ServicePort(Value, frozen=True, kw_only=True):
     node_port: int | None = None
 
 
-class ServiceSpec(Value, frozen=True, kw_only=True):
+class ServiceSpec(
+    Value,
+    frozen=True,
+    kw_only=True,
+    rename={"cluster_ip": "clusterIP", "cluster_ips": "clusterIPs", "external_ips": "externalIPs"},
+):
     """What a Service is."""
 
     type: str = "ClusterIP"

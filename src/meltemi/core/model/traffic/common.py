@@ -4,12 +4,16 @@ Place:  model/traffic → check → compose
 API:    networking.istio.io v1, v1beta1, v1alpha3
 """
 
+from typing import ClassVar
+
 from meltemi.core.model.units import Percent as PercentNumber
 from meltemi.core.model.value import Value
 
 
 class StringMatch(Value, frozen=True, kw_only=True):
     """How a text is compared; at most one field is set."""
+
+    ONEOFS: ClassVar = (("exact", "prefix", "regex"),)
 
     exact: str | None = None
     prefix: str | None = None

@@ -5,6 +5,7 @@ API:    networking.istio.io v1, v1beta1, v1alpha3, message DestinationRule
 """
 
 from enum import StrEnum
+from typing import ClassVar
 
 from meltemi.core.model.traffic.common import PortSelector, WorkloadSelector
 from meltemi.core.model.units import Percent, Seconds
@@ -58,6 +59,11 @@ class MagLev(Value, frozen=True, kw_only=True):
 class ConsistentHashLB(Value, frozen=True, kw_only=True):
     """What is hashed (one of the first four) and how (one of `ring_hash` and `maglev`)."""
 
+    ONEOFS: ClassVar = (
+        ("http_header_name", "http_cookie", "use_source_ip", "http_query_parameter_name"),
+        ("ring_hash", "maglev"),
+    )
+
     http_header_name: str | None = None
     http_cookie: HTTPCookie | None = None
     use_source_ip: bool | None = None
@@ -109,9 +115,13 @@ class WarmupConfiguration(Value, frozen=True, kw_only=True):
 class LoadBalancerSettings(Value, frozen=True, kw_only=True):
     """How an endpoint is picked: one of `simple` and `consistent_hash`."""
 
+    ONEOFS: ClassVar = (("simple", "consistent_hash"),)
+
     simple: SimpleLB | None = None
     consistent_hash: ConsistentHashLB | None = None
     locality_lb_setting: LocalityLoadBalancerSetting | None = None
+    zone_aware_lb_setting: LocalityLoadBalancerSetting | None = None
+    """Envoy's zone-aware routing, instead of `locality_lb_setting`; without `distribute`."""
     warmup_duration_secs: Seconds | None = None
     """Deprecated form of `warmup.duration`."""
     warmup: WarmupConfiguration | None = None
@@ -146,6 +156,14 @@ class H2UpgradePolicy(StrEnum):
     UPGRADE = "UPGRADE"
 
 
+class HTTP2KeepAlive(Value, frozen=True, kw_only=True):
+    """HTTP/2 pings on connections to the destination."""
+
+    interval: Seconds | None = None
+    timeout: Seconds | None = None
+    """How long an answer may take; required."""
+
+
 class HTTPSettings(Value, frozen=True, kw_only=True):
     """Requests; None and 0 are Istio's defaults."""
 
@@ -161,6 +179,7 @@ class HTTPSettings(Value, frozen=True, kw_only=True):
     h2_upgrade_policy: H2UpgradePolicy = H2UpgradePolicy.DEFAULT
     use_client_protocol: bool = False
     max_concurrent_streams: int | None = None
+    http2_keep_alive: HTTP2KeepAlive | None = None
 
 
 class ConnectionPoolSettings(Value, frozen=True, kw_only=True):

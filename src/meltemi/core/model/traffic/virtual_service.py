@@ -5,6 +5,7 @@ API:    networking.istio.io v1, v1beta1, v1alpha3, message VirtualService
 """
 
 from enum import StrEnum
+from typing import ClassVar
 
 from meltemi.core.model.traffic.common import Destination, Percent, StringMatch
 from meltemi.core.model.units import Seconds
@@ -69,8 +70,12 @@ class RedirectPortSelection(StrEnum):
 class HTTPRedirect(Value, frozen=True, kw_only=True):
     """Answer with a redirect."""
 
+    ONEOFS: ClassVar = (("port", "derive_port"),)
+
     uri: str = ""
     """Replaces the path; the whole even where a prefix matched."""
+    prefix_rewrite: str = ""
+    """Replaces the part of the path that a prefix match found; instead of `uri`."""
     authority: str = ""
     port: int | None = None
     """At most one of `port` and `derive_port`."""
@@ -83,6 +88,8 @@ class HTTPRedirect(Value, frozen=True, kw_only=True):
 
 class HTTPBody(Value, frozen=True, kw_only=True):
     """A body; exactly one field is set."""
+
+    ONEOFS: ClassVar = (("string", "bytes_"),)
 
     string: str | None = None
     bytes_: bytes | None = None
@@ -139,6 +146,8 @@ class HTTPRetry(Value, frozen=True, kw_only=True):
 class HTTPFaultInjectionDelay(Value, frozen=True, kw_only=True):
     """Hold requests back before they are forwarded."""
 
+    ONEOFS: ClassVar = (("fixed_delay", "exponential_delay"),)
+
     fixed_delay: Seconds | None = None
     exponential_delay: Seconds | None = None
     percentage: Percent | None = None
@@ -149,6 +158,8 @@ class HTTPFaultInjectionDelay(Value, frozen=True, kw_only=True):
 
 class HTTPFaultInjectionAbort(Value, frozen=True, kw_only=True):
     """Answer requests with an error instead of forwarding them; one of the first three is set."""
+
+    ONEOFS: ClassVar = (("http_status", "grpc_status", "http2_error"),)
 
     http_status: int | None = None
     grpc_status: str | None = None
