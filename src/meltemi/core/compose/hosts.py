@@ -58,6 +58,14 @@ def is_ip(address: str) -> bool:
     return not is_range(address)
 
 
+def plain_range(address: str) -> str:
+    """An address or range as the range it stands for, without host bits: equal ranges become equal texts."""
+    try:
+        return str(ip_network(address, strict=False))
+    except ValueError:
+        return address
+
+
 def short_names(host: str, namespace: str) -> tuple[str, ...]:
     """All names by which a client in `namespace` may call a Kubernetes Service, the full one first.
 

@@ -1,0 +1,75 @@
+"""From a written destination to the cluster that stands for it.
+
+Place:  compose/registry, model/traffic Destination → [view/destination] → view/route, view/tcp_route
+
+The small cells here (`only_port`, `has_port`, `alias`) stand between a service's changes and the routes to it.
+"""
+
+from meltemi.core.compose.destination_rules import subsets_of
+from meltemi.core.compose.hosts import qualified
+from meltemi.core.compose.registry import service
+from meltemi.core.compose.visibility import visible
+from meltemi.core.engine.engine import Engine
+from meltemi.core.model.registry.service import Resolution
+from meltemi.core.model.traffic.common import Destination
+from meltemi.core.model.value import Value
+from meltemi.core.view.names import cluster_name
+
+MOST_ALIASES = 8
+"""Where a chain of ExternalNames is taken for a circle."""
+
+
+class Target(Value, frozen=True, kw_only=True, order=True):
+    """A destination, completed."""
+
+    host: str
+    port: int
+    subset: str = ""
+
+    @property
+    def cluster(self) -> str:
+        """Name of the cluster, whether or not there is one."""
+        return cluster_name("outbound", self.port, self.subset, self.host)
+
+
+def alias(e: Engine, host: str) -> str:
+    """The host that an ExternalName stands for; empty for every other host."""
+    found = e.get(service, host)
+    return found.alias_of if found and found.resolution is Resolution.ALIAS else ""
+
+
+def real_host(e: Engine, host: str) -> str:
+    """`host`, or what its ExternalNames lead to in the mesh."""
+    for _ in range(MOST_ALIASES):
+        to = e.get(alias, host)
+        if not to or e.get(service, to) is None:
+            return host
+        host = to
+    return host
+
+
+def ports(e: Engine, host: str) -> tuple[int, ...]:
+    """Port numbers of a service; none where there is no such service."""
+    found = e.get(service, host)
+    return tuple(p.number for p in found.ports) if found else ()
+
+
+def target(e: Engine, written: Destination, *, namespace: str, port: int) -> Target:
+    """Complete a destination written in a document of `namespace`, for traffic that was addressed to `port`.
+
+    Source: Istio, message Destination: the port may be left out where the service has one only.
+    """
+    host = real_host(e, qualified(written.host.lower(), namespace))
+    number = written.port.number if written.port else None
+    if not number:
+        own = e.get(ports, host)
+        number = own[0] if len(own) == 1 else port
+    return Target(host=host, port=number, subset=written.subset)
+
+
+def exists(e: Engine, to: Target, namespace: str) -> bool:
+    """Whether proxies in `namespace` have a cluster for it: Envoy answers 503 for a cluster it does not know."""
+    if not e.get(visible, to.host, namespace) or to.port not in e.get(ports, to.host):
+        return False
+    return not to.subset or to.subset in e.get(subsets_of, to.host, namespace)
+

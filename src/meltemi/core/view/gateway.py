@@ -1,0 +1,278 @@
+"""A gateway's listeners, route tables and virtual hosts.
+
+Place:  compose/gateways, view/route, view/tcp_route → [view/gateway] → envoy/listener, pipeline/gateway
+Source: Istio, "Gateway", "Virtual Service"
+"""
+
+from collections.abc import Iterable, Mapping
+
+from meltemi.core.compose.gateways import Bound, Kind, bound_servers, server_hosts, sharing
+from meltemi.core.compose.hosts import common
+from meltemi.core.compose.mesh import mesh
+from meltemi.core.compose.virtual_services import Head, gateway_heads
+from meltemi.core.compose.visibility import reaches
+from meltemi.core.engine.engine import Engine
+from meltemi.core.model.document import Key, Origin
+from meltemi.core.model.proxy import Scope
+from meltemi.core.model.proxy import Target as Answered
+from meltemi.core.model.traffic.gateway import ServerTLSMode, ServerTLSSettings, TLSProtocol
+from meltemi.core.model.value import Value
+from meltemi.core.view.destination import exists
+from meltemi.core.view.listener import TLS, Chain, ChainMatch, Listener, ServerTLS, Share, distinct
+from meltemi.core.view.route import Client, Route, routes_of
+from meltemi.core.view.tcp_route import Connections, tcp_rules, tls_rules
+from meltemi.core.view.virtual_host import VirtualHost, client_labels, needed
+
+ANY = "0.0.0.0"
+
+MUTUAL = (ServerTLSMode.MUTUAL, ServerTLSMode.ISTIO_MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL)
+
+
+class Place(Value, frozen=True, kw_only=True):
+    """The part of a gateway's Scope that its configuration depends on."""
+
+    namespace: str
+    labels: tuple[tuple[str, str], ...]
+    targets: tuple[Answered, ...]
+    families: tuple[str, ...] = ("ipv4",)
+
+
+class Binding(Value, frozen=True, kw_only=True):
+    """A VirtualService, and through which Gateways it serves a host."""
+
+    key: Key
+    gateways: tuple[str, ...]
+    labels: tuple[tuple[str, str], ...] = ()
+    """The gateway's labels that the document's rules ask for."""
+
+
+class Served(Value, frozen=True, kw_only=True):
+    """A host that a gateway's route table answers to."""
+
+    domain: str
+    number: int
+    """Port of the Gateway's server."""
+    bindings: tuple[Binding, ...] = ()
+    """The oldest first: its rules come first."""
+    https_only: bool = False
+    origin: tuple[Origin, ...] = ()
+
+
+def place_of(scope: Scope) -> Place:
+    """What a gateway's configuration depends on."""
+    return Place(
+        namespace=scope.namespace, labels=scope.labels, targets=scope.targets, families=scope.ip_families
+    )
+
+
+def table_of(bound: Bound, address: str, port: int) -> str:
+    """Route table of a server: shared by all plain HTTP on a listener; a server with TLS has its own."""
+    if bound.kind is Kind.HTTP:
+        return f"http.{port}" if address == ANY else f"http.{port}.{address}"
+    place, _, name = bound.gateway.partition("/")
+    return f"https.{bound.number}.{bound.name}.{name}.{place}"
+
+
+def gateway_tables(e: Engine, place: Place) -> Mapping[str, tuple[Served, ...]]:
+    """Route table → the hosts in it."""
+    servers: dict[str, list[Bound]] = {}
+    for (address, port), bound in e.get(bound_servers, place.labels, place.targets).items():
+        for server in sharing(bound):
+            if server.speaks_http:
+                servers.setdefault(table_of(server, address, port), []).append(server)
+    return {table: _served(e, tuple(found), place) for table, found in servers.items()}
+
+
+def _served(e: Engine, servers: tuple[Bound, ...], place: Place) -> tuple[Served, ...]:
+    """Hosts of the VirtualServices bound to some servers, and hosts that only redirect to https."""
+    found: dict[str, Served] = {}
+    for server, h, domain in _meetings(e, servers, place.namespace):
+        old = found.get(domain) or Served(domain=domain, number=server.number)
+        found[domain] = Served(
+            domain=domain,
+            number=old.number,
+            bindings=_bound(e, old.bindings, h, server.gateway, place),
+            https_only=old.https_only or _redirects(server),
+            origin=(*old.origin, Origin(key=h.key)),
+        )
+    for server in servers:
+        for _, host in server_hosts(server) if _redirects(server) else ():
+            only = Served(domain=host, number=server.number, https_only=True, origin=(server.origin,))
+            found.setdefault(host, only)
+    return tuple(found[domain] for domain in sorted(found))
+
+
+def _meetings(e: Engine, servers: tuple[Bound, ...], namespace: str) -> Iterable[tuple[Bound, Head, str]]:
+    """(server, VirtualService, names that both speak of), the oldest VirtualService first."""
+    heads: dict[Key, Head] = {}
+    for server in servers:
+        heads |= {h.key: h for h in e.get(gateway_heads, server.gateway) if "http" in h.protocols}
+    for h in sorted(heads.values(), key=lambda h: h.age):
+        for server in servers:
+            if server.gateway in h.gateways and reaches(h.export_to, namespace):
+                for domain in meeting_hosts(server, h):
+                    yield server, h, domain
+
+
+def meeting_hosts(server: Bound, h: Head) -> tuple[str, ...]:
+    """Names that a server and a VirtualService both speak of."""
+    allowed = (host for place, host in server_hosts(server) if place in ("*", h.key.namespace))
+    met = (common(host, own) for host in allowed for own in h.hosts)
+    return tuple(dict.fromkeys(name for name in met if name is not None))
+
+
+def _bound(e: Engine, old: tuple[Binding, ...], h: Head, gateway: str, place: Place) -> tuple[Binding, ...]:
+    """The bindings with one more; a VirtualService stands there once, with all its Gateways."""
+    known = {b.key: b for b in old}
+    before = known[h.key].gateways if h.key in known else ()
+    labels = client_labels(e, h.key, place.labels)
+    known[h.key] = Binding(key=h.key, gateways=tuple(dict.fromkeys((*before, gateway))), labels=labels)
+    return tuple(known.values())
+
+
+def _redirects(server: Bound) -> bool:
+    return server.server.tls is not None and server.server.tls.https_redirect
+
+
+def served_at(e: Engine, place: Place, table: str) -> tuple[Served, ...]:
+    """The hosts in one table."""
+    return e.get(gateway_tables, place).get(table, ())
+
+
+def gateway_host(e: Engine, table: str, served: Served, namespace: str) -> VirtualHost:
+    """One host of a gateway's table: the rules of all VirtualServices bound to it, one after the other."""
+    routes: list[Route] = []
+    for binding in served.bindings:
+        client = Client(namespace=namespace, labels=binding.labels, gateways=binding.gateways, port=served.number)
+        routes.extend(e.get(routes_of, binding.key, client))
+        if routes and routes[-1].match.takes_all:
+            break
+    settled = tuple(routes)
+    origins = (*(r.origin for r in settled if r.origin), *served.origin)
+    return VirtualHost(
+        name=f"{table}/{served.domain}:{served.number}",
+        domains=(served.domain,),
+        routes=settled,
+        https_only=served.https_only,
+        needs=needed(e, settled, namespace),
+        origin=tuple(dict.fromkeys(origins)),
+    )
+
+
+def gateway_places(e: Engine, place: Place) -> tuple[tuple[str, int], ...]:
+    """(address, port) of the listeners that have something to do."""
+    found = e.get(bound_servers, place.labels, place.targets)
+    return tuple(at for at in found if e.get(gateway_listener, place, *at) is not None)
+
+
+def gateway_listener(e: Engine, place: Place, address: str, port: int) -> Listener | None:
+    """One listener; None where its servers lead nowhere."""
+    bound = e.get(bound_servers, place.labels, place.targets).get((address, port), ())
+    if not bound:
+        return None
+    servers = sharing(bound)
+    chains = distinct(tuple(c for s in servers for c in _chains(e, s, place, table_of(s, address, port))))
+    # One plain HTTP table serves all servers on the port, so its chain stands there once.
+    if not chains:
+        return None
+    tls = servers[0].kind is Kind.TLS
+    return Listener(
+        name=f"{address}_{port}",
+        addresses=_addresses(address, place.families),
+        port=port,
+        binds=True,
+        chains=chains,
+        inspect_tls=tls,
+        detection_timeout=mesh(e).protocol_detection_timeout,
+        gateway=True,
+        needs=_needs(e, servers, place),
+        origin=tuple(s.origin for s in servers),
+    )
+
+
+def _addresses(address: str, families: tuple[str, ...]) -> tuple[str, ...]:
+    every = tuple(a for family, a in (("ipv4", ANY), ("ipv6", "::")) if family in families) or (ANY,)
+    return every if address == ANY else (address,)
+
+
+def _chains(e: Engine, server: Bound, place: Place, table: str) -> tuple[Chain, ...]:
+    if server.speaks_http:
+        tls = server_tls(server.server.tls, http=True) if server.terminates and server.server.tls else None
+        names = _server_names(server) if tls else ()
+        match = ChainMatch(server_names=names)
+        return (Chain(name=table, match=match, table=table, stat_prefix=table, tls=tls),)
+    tls = server_tls(server.server.tls, http=False) if server.terminates and server.server.tls else None
+    return tuple(_connection_chain(server, rule, tls) for rule in _rules(e, server, place))
+
+
+def _rules(e: Engine, server: Bound, place: Place) -> tuple[Connections, ...]:
+    """Rules for connections of all VirtualServices that meet a server, the oldest first."""
+    passing = server.kind is Kind.TLS and not server.terminates
+    found: list[Connections] = []
+    for h in e.get(gateway_heads, server.gateway):
+        if reaches(h.export_to, place.namespace) and meeting_hosts(server, h):
+            # Rules for connections rarely ask for labels, and a gateway's listener is its own anyway.
+            client = Client(
+                namespace=place.namespace, labels=place.labels, gateways=(server.gateway,), port=server.number
+            )
+            found += e.get(tls_rules if passing else tcp_rules, h.key, client)
+    return tuple(found)
+
+
+def _connection_chain(server: Bound, rule: Connections, tls: ServerTLS | None) -> Chain:
+    names = rule.server_names if tls is None else _server_names(server)
+    shares = tuple(Share(cluster=to.cluster, weight=weight) for to, weight in rule.splits)
+    match = ChainMatch(
+        ranges=rule.ranges,
+        sources=rule.sources,
+        server_names=names,
+        transport=TLS if names and tls is None else "",
+    )
+    prefix = shares[0].cluster if len(shares) == 1 else f"{server.number}.{server.gateway.replace('/', '.')}"
+    return Chain(name=f"{server.number}.{server.name}", match=match, shares=shares, stat_prefix=prefix, tls=tls)
+
+
+def _server_names(server: Bound) -> tuple[str, ...]:
+    """TLS server names of a server; none takes any."""
+    hosts = tuple(dict.fromkeys(host for _, host in server_hosts(server)))
+    return () if "*" in hosts else hosts
+
+
+def _needs(e: Engine, servers: tuple[Bound, ...], place: Place) -> frozenset[str]:
+    rules = (r for s in servers if not s.speaks_http for r in _rules(e, s, place))
+    targets = dict.fromkeys(to for r in rules for to, _ in r.splits)
+    return frozenset(to.cluster for to in targets if e.get(exists, to, place.namespace))
+
+
+def server_tls(written: ServerTLSSettings, *, http: bool) -> ServerTLS:
+    """Settle the TLS of a server. Secrets are asked for by the names that Istio's agents use."""
+    mutual = written.mode in MUTUAL
+    secrets, trusted = _secrets(written) if written.mode is not ServerTLSMode.ISTIO_MUTUAL else (("default",), "ROOTCA")
+    own = tuple((c.server_certificate, c.private_key) for c in written.tls_certificates)
+    single = ((written.server_certificate, written.private_key),) if written.server_certificate else ()
+    return ServerTLS(
+        secrets=secrets,
+        trusted_secret=trusted if mutual else "",
+        certificates=() if secrets else own or single,
+        trusted_file=written.ca_certificates if mutual and not trusted else "",
+        revoked_file=written.ca_crl,
+        client_certificate=mutual and written.mode is not ServerTLSMode.OPTIONAL_MUTUAL,
+        subject_alt_names=written.subject_alt_names,
+        spki_hashes=written.verify_certificate_spki,
+        certificate_hashes=written.verify_certificate_hash,
+        min_version=_version(written.min_protocol_version),
+        max_version=_version(written.max_protocol_version),
+        ciphers=written.cipher_suites,
+        alpn=("h2", "http/1.1") if http else (),
+    )
+
+
+def _secrets(written: ServerTLSSettings) -> tuple[tuple[str, ...], str]:
+    """(certificate secrets, secret of the CAs) of credentials kept in the gateway's namespace."""
+    names = written.credential_names or ((written.credential_name,) if written.credential_name else ())
+    trusted = written.ca_cert_credential_name or (f"{names[0]}-cacert" if names else "")
+    return tuple(f"kubernetes://{n}" for n in names), f"kubernetes://{trusted}" if trusted else ""
+
+
+def _version(written: TLSProtocol) -> str:
+    return "" if written is TLSProtocol.TLS_AUTO else written.value.replace("TLSV", "TLSv")

@@ -1,0 +1,182 @@
+"""Virtual hosts of a sidecar's route tables: which there are, which names they answer to, and their routes.
+
+Place:  compose, view/route → [view/virtual_host] → envoy/virtual_host, pipeline/virtual_host
+Source: Istio, "Protocol Selection" and "Virtual Service"; Envoy, route.v3.VirtualHost.domains
+
+A table is called by the port that clients address (`9080`), or `host:port` where the port's protocol is found out
+by its first bytes. A name may stand in a table once: `table_domains` decides whose it is.
+"""
+
+from collections.abc import Mapping
+
+from meltemi.core.compose.hosts import covers, is_ip, short_names
+from meltemi.core.compose.registry import hosts, service
+from meltemi.core.compose.virtual_services import mesh_hosts, mesh_virtual_service
+from meltemi.core.compose.visibility import visible, visible_hosts
+from meltemi.core.engine.engine import Engine
+from meltemi.core.model.document import Key, Origin
+from meltemi.core.model.registry.service import AppProtocol, Resolution
+from meltemi.core.model.units import Seconds
+from meltemi.core.model.value import Value
+from meltemi.core.view.destination import alias, exists, real_host
+from meltemi.core.view.route import Client, Route, default_route, label_names, routes_of
+
+HTTP_PORT = 80
+"""Where hosts of VirtualServices are served that no service stands for. Source: Istio."""
+
+
+class VirtualHost(Value, frozen=True, kw_only=True):
+    """A virtual host, settled."""
+
+    name: str
+    """`<table>/<host>:<port>`: Envoy asks for virtual hosts by the part before the last slash."""
+    domains: tuple[str, ...]
+    routes: tuple[Route, ...] = ()
+    """Empty: everything is answered 404."""
+    https_only: bool = False
+    """Plain HTTP is redirected to https."""
+    needs: frozenset[str] = frozenset()
+    """Clusters that exist and that some route names."""
+    origin: tuple[Origin, ...] = ()
+
+    @property
+    def hold(self) -> Seconds:
+        """The longest time that a request may still need its clusters."""
+        return max((r.hold for r in self.routes), default=Seconds(0))
+
+
+class Claim(Value, frozen=True, kw_only=True):
+    """The names that a service would like to be called by."""
+
+    age: tuple[str, str]
+    """Creation time and host: the oldest has first choice."""
+    full: tuple[str, ...]
+    """Its own full name, which nobody else may have."""
+    others: tuple[str, ...]
+    """Short names and addresses."""
+
+
+def http_ports(e: Engine, host: str) -> tuple[int, ...]:
+    """Ports of a service that speak HTTP, or may."""
+    found = e.get(service, host)
+    if not found or found.resolution is Resolution.ALIAS:
+        return ()
+    return tuple(p.number for p in found.ports if p.protocol.is_http or p.protocol is AppProtocol.AUTO)
+
+
+def table_hosts(e: Engine, namespace: str) -> Mapping[int, tuple[str, ...]]:
+    """Port → services whose HTTP calls are routed there, for clients of a namespace."""
+    tables: dict[int, list[str]] = {}
+    for host in e.get(visible_hosts, namespace):
+        for port in e.get(http_ports, host):
+            tables.setdefault(port, []).append(host)
+    return {port: tuple(found) for port, found in sorted(tables.items())}
+
+
+def hosts_at(e: Engine, namespace: str, port: int) -> tuple[str, ...]:
+    """Services in one table."""
+    return e.get(table_hosts, namespace).get(port, ())
+
+
+def free_hosts(e: Engine, namespace: str, port: int) -> tuple[str, ...]:
+    """Hosts of VirtualServices for which there is no service; they are served on port 80 only."""
+    if port != HTTP_PORT:
+        return ()
+    services = e.get(hosts_at, namespace, port)
+    real = frozenset(services)
+    return tuple(sorted(h for h in e.get(mesh_hosts, namespace) if h not in real and not _stands_for_some(h, services)))
+
+
+def _stands_for_some(host: str, services: tuple[str, ...]) -> bool:
+    return host.startswith("*") and any(covers(host, s) for s in services)
+
+
+def aliases(e: Engine) -> Mapping[str, tuple[str, ...]]:
+    """Host → ExternalName Services that lead to it."""
+    found: dict[str, list[str]] = {}
+    for host in e.get(hosts):
+        if e.get(alias, host):
+            found.setdefault(e.get(real_host, host), []).append(host)
+    return {to: tuple(names) for to, names in found.items()}
+
+
+def aliases_of(e: Engine, host: str) -> tuple[str, ...]:
+    """ExternalName Services that lead to one host."""
+    return e.get(aliases).get(host, ())
+
+
+def claim(e: Engine, host: str, namespace: str) -> Claim:
+    """What clients in `namespace` may call one host by."""
+    found = e.get(service, host)
+    if found is None:
+        return Claim(age=("\uffff", host), full=(host,), others=())
+    named = [n for a in e.get(aliases_of, host) if e.get(visible, a, namespace) for n in short_names(a, namespace)]
+    own = short_names(host, namespace) if found.kubernetes else (host,)
+    dotted = (f"{host}.",) if found.kubernetes else ()
+    addresses = tuple(_bare(a) for a in found.addresses if is_ip(a))
+    each = tuple(f"*.{n}" for n in own) if found.kubernetes and found.headless else ()
+    return Claim(
+        age=(found.created or "\uffff", host), full=(host,), others=(*dotted, *own[1:], *addresses, *each, *named)
+    )
+
+
+def _bare(address: str) -> str:
+    """An address as it stands in a Host header."""
+    plain = address.partition("/")[0]
+    return f"[{plain}]" if ":" in plain else plain
+
+
+def table_domains(e: Engine, namespace: str, port: int) -> Mapping[str, tuple[str, ...]]:
+    """Host → the names that it answers to in one table. Nobody loses the full name; else the oldest wins."""
+    table = (*e.get(hosts_at, namespace, port), *e.get(free_hosts, namespace, port))
+    claims = {host: e.get(claim, host, namespace) for host in table}
+    taken = {name for c in claims.values() for name in c.full}
+    domains = {host: list(c.full) for host, c in claims.items()}
+    for host, c in sorted(claims.items(), key=lambda item: item[1].age):
+        for name in c.others:
+            if name not in taken:
+                taken.add(name)
+                domains[host].append(name)
+    return {host: tuple(names) for host, names in domains.items()}
+
+
+def domains_of(e: Engine, namespace: str, port: int, host: str) -> tuple[str, ...]:
+    """The names of one host in one table."""
+    return e.get(table_domains, namespace, port).get(host, (host,))
+
+
+def client_labels(e: Engine, key: Key | None, labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The part of a workload's labels that one VirtualService asks for: equal parts share the virtual host."""
+    if key is None:
+        return ()
+    asked = e.get(label_names, key)
+    return tuple((name, value) for name, value in labels if name in asked)
+
+
+def outbound_host(
+    e: Engine, table: str, host: str, port: int, namespace: str, labels: tuple[tuple[str, str], ...]
+) -> VirtualHost | None:
+    """One host of a sidecar's table; None where no rule speaks of a host without a service."""
+    client = Client(namespace=namespace, labels=labels, port=port)
+    key = e.get(mesh_virtual_service, namespace, host)
+    routes = e.get(routes_of, key, client) if key else ()
+    found = e.get(service, host)
+    if not routes:
+        if found is None:
+            return None
+        routes = (e.get(default_route, host, client),)
+    own_table = table != str(port)
+    origins = [r.origin for r in routes if r.origin] + ([found.origin] if found else [])
+    return VirtualHost(
+        name=f"{table}/{host}:{port}",
+        domains=("*",) if own_table else e.get(domains_of, namespace, port, host),
+        routes=routes,
+        needs=needed(e, routes, namespace),
+        origin=tuple(dict.fromkeys(origins)),
+    )
+
+
+def needed(e: Engine, routes: tuple[Route, ...], namespace: str) -> frozenset[str]:
+    """Clusters that exist and that some of the routes name."""
+    targets = dict.fromkeys(t for r in routes for t in r.targets)
+    return frozenset(t.cluster for t in targets if e.get(exists, t, namespace))
