@@ -22,7 +22,7 @@ _DOWNWARD = {
     "HOST_IP": "status.hostIP",
     "ISTIO_META_NODE_NAME": "spec.nodeName",
 }
-_STATS = ("statsInclusionPrefixes", "statsInclusionSuffixes", "statsInclusionRegexps", "extraStatTags")
+_STATS = ("statsInclusionPrefixes", "statsInclusionSuffixes", "statsInclusionRegexps")
 SCRAPE, SCRAPE_PORT, SCRAPE_PATH = "prometheus.io/scrape", "prometheus.io/port", "prometheus.io/path"
 
 

@@ -17,12 +17,10 @@ EFFECTIVE = frozenset(
     {
         "concurrency",
         "configPath",
-        "extraStatTags",
         "holdApplicationUntilProxyStarts",
         "interceptionMode",
         "proxyMetadata",
         "proxyStatsMatcher",
-        "readinessProbe",
         "statusPort",
         "terminationDrainDuration",
         "drainDuration",

@@ -1,0 +1,91 @@
+"""The life of the agent: serve its pages, wait for the control plane's socket, run Envoy, drain, end.
+
+Place:  shell/agent · apps/agent → [run]
+"""
+
+import asyncio
+import signal
+from pathlib import Path
+
+from meltemi.shell.agent import drain, metrics, probes
+from meltemi.shell.agent.bootstrap import as_text
+from meltemi.shell.agent.envoy import Envoy, command
+from meltemi.shell.agent.health import Health
+from meltemi.shell.agent.http import Request, Response, serve
+from meltemi.shell.agent.log import log
+from meltemi.shell.agent.settings import Settings
+
+_LOOK_EVERY = 0.05
+_LOCAL = frozenset({"127.0.0.1", "::1"})
+
+
+class Agent:
+    """One proxy and what answers for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing runs yet."""
+        self._settings = settings
+        self._health = Health()
+        self._end = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until SIGTERM, SIGINT or `/quitquitquit`; returns when Envoy has ended in peace."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end.set)
+        server = await serve(self._answer, host=None, port=self._settings.status_port)
+        envoy = Envoy(command(self._settings, self._write_bootstrap()), started=self._health.forget)
+        async with server, asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(self._run_envoy(envoy), name="envoy")
+            await self._end.wait()
+            self._health.draining = True
+            await drain.drain(self._settings.role, self._settings.minimum_drain)
+            await envoy.stop()
+            running.cancel()
+        log("the agent ends")
+
+    async def _run_envoy(self, envoy: Envoy) -> None:
+        # An Envoy without control plane could only wait, and less patiently than we do.
+        socket = self._settings.xds_socket
+        if not _exists(socket):
+            log("waiting for the control plane", socket=socket)
+        while not _exists(socket):  # noqa: ASYNC110 -- another process makes it
+            await asyncio.sleep(_LOOK_EVERY)
+        await envoy.run()
+
+    def _write_bootstrap(self) -> Path:
+        file = Path(self._settings.config_path) / "envoy-rev.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(as_text(self._settings))
+        return file
+
+    async def _answer(self, request: Request) -> Response:
+        path = request.path
+        if path == "/healthz/ready":
+            return await self._health.ready()
+        if path == "/stats/prometheus":
+            return await metrics.page(self._settings)
+        if path.startswith(("/app-health/", "/app-lifecycle/")):
+            return await probes.answer(request, self._settings)
+        if path in {"/quitquitquit", "/drain"}:
+            return self._quit(request)
+        return Response(404, b"no such page\n")
+
+    def _quit(self, request: Request) -> Response:
+        if request.method != "POST":
+            return Response(405, b"POST only\n")
+        if request.peer.removeprefix("::ffff:") not in _LOCAL:
+            return Response(403, b"from inside the pod only\n")
+        self._end.set()
+        return Response(200)
+
+
+def _exists(file: str) -> bool:
+    return Path(file).exists()
+
+
+async def main(settings: Settings) -> None:
+    """Run one agent to its end."""
+    log("the agent starts", node=settings.node_id, concurrency=settings.concurrency)
+    await Agent(settings).run()
