@@ -25,11 +25,13 @@ class Target(Value, frozen=True, kw_only=True, order=True):
     host: str
     port: int
     subset: str = ""
+    fixed: str = ""
+    """A cluster that every proxy has (`PassthroughCluster`), instead of a service's."""
 
     @property
     def cluster(self) -> str:
         """Name of the cluster, whether or not there is one."""
-        return cluster_name("outbound", self.port, self.subset, self.host)
+        return self.fixed or cluster_name("outbound", self.port, self.subset, self.host)
 
 
 def alias(e: Engine, host: str) -> str:
@@ -69,6 +71,8 @@ def target(e: Engine, written: Destination, *, namespace: str, port: int) -> Tar
 
 def exists(e: Engine, to: Target, namespace: str) -> bool:
     """Whether proxies in `namespace` have a cluster for it: Envoy answers 503 for a cluster it does not know."""
+    if to.fixed:
+        return True
     if not e.get(visible, to.host, namespace) or to.port not in e.get(ports, to.host):
         return False
     return not to.subset or to.subset in e.get(subsets_of, to.host, namespace)

@@ -18,18 +18,16 @@ from meltemi.core.compose.virtual_services import mesh_virtual_service
 from meltemi.core.compose.visibility import visible_hosts
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Origin
-from meltemi.core.model.mesh import OutboundMode
 from meltemi.core.model.registry.service import AppProtocol, Resolution, Service, ServicePort
 from meltemi.core.model.value import Value
 from meltemi.core.view.destination import Target, exists
 from meltemi.core.view.listener import PLAIN_HTTP, RAW, TLS, Chain, ChainMatch, Listener, Share, distinct
 from meltemi.core.view.route import Client
 from meltemi.core.view.tcp_route import Connections, connection_labels, tcp_rules, tls_rules
+from meltemi.core.view.unknown import BLACK_HOLE, PASSTHROUGH, unknown_destination
 
 ANY = "0.0.0.0"
 ANY_V6 = "::"
-PASSTHROUGH = "PassthroughCluster"
-BLACK_HOLE = "BlackHoleCluster"
 
 
 class Speech(StrEnum):
@@ -131,12 +129,6 @@ def sniffed(address: str, wanted: tuple[Wish, ...]) -> tuple[Wish, ...]:
     """Of one listener's wishes those that get HTTP chains of their own: ranges, and the first at an address."""
     auto = (w for i, w in enumerate(wanted) if w.speech is Speech.AUTO and (w.ranges or (address != ANY and not i)))
     return tuple(auto)
-
-
-def unknown_destination(e: Engine) -> str:
-    """The cluster for what no service stands for."""
-    registry_only = mesh(e).outbound_traffic_policy.mode is OutboundMode.REGISTRY_ONLY
-    return BLACK_HOLE if registry_only else PASSTHROUGH
 
 
 def fallback(e: Engine, name: str) -> Chain:

@@ -31,6 +31,10 @@ DEFAULT_NAME = "default"
 """Of routes that no VirtualService wrote."""
 
 
+NOWHERE = 503
+"""Answer of a rule whose destinations all have no weight."""
+
+
 class Client(Value, frozen=True, kw_only=True):
     """All that the choice of routes may depend on."""
 
@@ -49,6 +53,11 @@ class Split(Value, frozen=True, kw_only=True):
     to: Target
     weight: int = 1
     changes: HeaderChanges = HeaderChanges()
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether requests to this destination are changed on their way."""
+        return self.changes != HeaderChanges()
 
 
 class Route(Value, frozen=True, kw_only=True):
@@ -138,22 +147,23 @@ def _route(e: Engine, rule: Rule, match: HTTPMatchRequest | None, client: Client
     written = rule.route
     splits = _splits(e, rule, client)
     hashes = hash_of(e, splits[0].to, client.namespace) if len(splits) == 1 else ()
-    changes = route_header_changes(written)
-    rewrite = effective_rewrite(written.rewrite)
-    redirected = written.redirect is not None
+    redirect = effective_redirect(written.redirect, port=client.port) if written.redirect else None
+    answer = effective_answer(written.direct_response) if written.direct_response and not redirect else None
+    if not splits and not redirect and not answer:
+        answer = Answer(status=NOWHERE)
     return Route(
         name=".".join(name for name in (written.name, match.name if match else "") if name),
         match=request_match(match),
-        splits=() if redirected or written.direct_response else splits,
-        redirect=effective_redirect(written.redirect, port=client.port) if written.redirect else None,
-        answer=effective_answer(written.direct_response) if written.direct_response and not redirected else None,
-        rewrite=rewrite,
+        splits=() if redirect or answer else splits,
+        redirect=redirect,
+        answer=answer,
+        rewrite=effective_rewrite(written.rewrite),
         timeout=written.timeout or Seconds(0),
         retry=effective_retry(written.retries, hashed=bool(hashes)),
         fault=effective_fault(written.fault),
         cors=effective_cors(written.cors_policy),
         mirrors=_mirrors(e, rule, client),
-        changes=changes,
+        changes=route_header_changes(written),
         hashes=hashes,
         origin=rule.origin,
     )

@@ -18,8 +18,10 @@ from meltemi.core.model.document import Key, Origin
 from meltemi.core.model.registry.service import AppProtocol, Resolution
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
-from meltemi.core.view.destination import alias, exists, real_host
-from meltemi.core.view.route import Client, Route, default_route, label_names, routes_of
+from meltemi.core.view.destination import Target, alias, exists, real_host
+from meltemi.core.view.route import Client, Route, Split, default_route, label_names, routes_of
+from meltemi.core.view.rewrite import Answer
+from meltemi.core.view.unknown import BLACK_HOLE, unknown_destination
 
 HTTP_PORT = 80
 """Where hosts of VirtualServices are served that no service stands for. Source: Istio."""
@@ -174,6 +176,21 @@ def outbound_host(
         needs=needed(e, routes, namespace),
         origin=tuple(dict.fromkeys(origins)),
     )
+
+
+def outbound_fallback(e: Engine, table: str) -> VirtualHost:
+    """Who answers for names that nobody in a sidecar's table has: the original destination, or an error."""
+    cluster = e.get(unknown_destination)
+    if cluster == BLACK_HOLE:
+        refusal = Route(name="block_all", answer=Answer(status=502), retry=None)
+        return VirtualHost(name=f"{table}/block_all", domains=("*",), routes=(refusal,))
+    pass_on = Route(name="allow_any", splits=(Split(to=Target(host="", port=0, fixed=cluster)),), retry=None)
+    return VirtualHost(name=f"{table}/allow_any", domains=("*",), routes=(pass_on,), needs=frozenset((cluster,)))
+
+
+def nobody(table: str, port: int) -> VirtualHost:
+    """Who answers for names that nobody in a gateway's table has: 404."""
+    return VirtualHost(name=f"{table}/blackhole:{port}", domains=("*",))
 
 
 def needed(e: Engine, routes: tuple[Route, ...], namespace: str) -> frozenset[str]:

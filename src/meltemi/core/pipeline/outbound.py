@@ -1,0 +1,101 @@
+"""What a sidecar gets for the calls that its workload makes: listeners, route tables, virtual hosts.
+
+Place:  view/{outbound,virtual_host} → [pipeline/outbound] → pipeline/slots
+"""
+
+from meltemi.core.compose.virtual_services import mesh_virtual_service
+from meltemi.core.engine.engine import Engine
+from meltemi.core.envoy.listener import listener_message
+from meltemi.core.model.proxy import Scope
+from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.pipeline.resource import resource_of
+from meltemi.core.pipeline.slot import Call, Slot
+from meltemi.core.pipeline.virtual_host import fallback_body, sidecar_host_body, table_body
+from meltemi.core.view.listener import Listener
+from meltemi.core.view.outbound import (
+    asked_labels,
+    listener_wishes,
+    outbound_listener,
+    own_table,
+    sniffed_tables,
+    virtual_outbound,
+)
+from meltemi.core.view.unknown import BLACK_HOLE, unknown_destination
+from meltemi.core.view.virtual_host import client_labels, free_hosts, hosts_at, table_hosts
+
+Labels = tuple[tuple[str, str], ...]
+
+
+def outbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
+    """Everything for outbound calls of one sidecar, by name."""
+    families = scope.ip_families
+    slots = [_slot(ResourceType.LISTENER, "virtualOutbound", Call(function=virtual_outbound_body, args=(families,)))]
+    slots += _listeners(e, scope)
+    for port in e.get(table_hosts, scope.namespace):
+        slots += _table(e, scope, port)
+    for host, port in e.get(sniffed_tables, scope.namespace):
+        slots += _own_table(e, scope, host, port)
+    return tuple(slots)
+
+
+def _listeners(e: Engine, scope: Scope) -> list[Slot]:
+    slots: list[Slot] = []
+    for address, port in e.get(listener_wishes, scope.namespace):
+        asked = e.get(asked_labels, scope.namespace, address, port)
+        labels = tuple(pair for pair in scope.labels if pair[0] in asked)
+        call = Call(function=listener_body, args=(scope.namespace, labels, scope.ip_families, address, port))
+        slots.append(_slot(ResourceType.LISTENER, f"{address}_{port}", call))
+    return slots
+
+
+def _table(e: Engine, scope: Scope, port: int) -> list[Slot]:
+    """A port's table and its hosts."""
+    table = str(port)
+    hosts = (*e.get(hosts_at, scope.namespace, port), *e.get(free_hosts, scope.namespace, port))
+    return [
+        _slot(ResourceType.ROUTES, table, Call(function=table_body, args=(table,))),
+        *(_host(e, scope, table, host, port) for host in hosts),
+        _slot(ResourceType.VIRTUAL_HOST, _fallback_name(e, table), Call(function=fallback_body, args=(table,))),
+    ]
+
+
+def _own_table(e: Engine, scope: Scope, host: str, port: int) -> list[Slot]:
+    """The table of one service whose port is sniffed; it holds that service only."""
+    table = own_table(host, port)
+    call = Call(function=table_body, args=(table,))
+    return [_slot(ResourceType.ROUTES, table, call), _host(e, scope, table, host, port)]
+
+
+def _host(e: Engine, scope: Scope, table: str, host: str, port: int) -> Slot:
+    key = e.get(mesh_virtual_service, scope.namespace, host)
+    labels = client_labels(e, key, scope.labels)
+    call = Call(function=sidecar_host_body, args=(table, host, port, scope.namespace, labels))
+    return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{host}:{port}", call)
+
+
+def _fallback_name(e: Engine, table: str) -> str:
+    return f"{table}/{'block_all' if e.get(unknown_destination) == BLACK_HOLE else 'allow_any'}"
+
+
+def _slot(type_: ResourceType, name: str, body: Call) -> Slot:
+    return Slot(type=type_, name=name, body=body)
+
+
+def virtual_outbound_body(e: Engine, families: tuple[str, ...]) -> Resource:
+    """The listener that interception leads to."""
+    return listener_resource(e.get(virtual_outbound, families))
+
+
+def listener_body(
+    e: Engine, namespace: str, labels: Labels, families: tuple[str, ...], address: str, port: int
+) -> Resource | None:
+    """One listener behind it; None where no service wants it any more."""
+    settled = e.get(outbound_listener, namespace, labels, families, address, port)
+    return listener_resource(settled) if settled else None
+
+
+def listener_resource(listener: Listener) -> Resource:
+    """A settled listener as a resource."""
+    return resource_of(
+        ResourceType.LISTENER, listener_message(listener), needs=listener.needs, origin=listener.origin
+    )

@@ -1,0 +1,52 @@
+"""Virtual hosts and route tables as resources.
+
+Place:  view/virtual_host → envoy/virtual_host → [pipeline/virtual_host] → pipeline/{outbound,gateway}
+
+A virtual host is a resource of its own, so one changed rule resends one host, and a host that Envoy refuses holds
+nothing else up.
+"""
+
+from meltemi.core.engine.engine import Engine
+from meltemi.core.envoy.virtual_host import route_table, virtual_host_message
+from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.pipeline.resource import resource_of
+from meltemi.core.view.gateway import Served, gateway_host
+from meltemi.core.view.virtual_host import VirtualHost, nobody, outbound_fallback, outbound_host
+
+
+def table_body(e: Engine, name: str) -> Resource:  # noqa: ARG001  # every derived function takes the engine
+    """A route table; its hosts are asked for by its name."""
+    return resource_of(ResourceType.ROUTES, route_table(name))
+
+
+def sidecar_host_body(
+    e: Engine, table: str, host: str, port: int, namespace: str, labels: tuple[tuple[str, str], ...]
+) -> Resource | None:
+    """A virtual host of a sidecar's table; None where there is nothing to say of the host."""
+    settled = e.get(outbound_host, table, host, port, namespace, labels)
+    return _body(settled) if settled else None
+
+
+def gateway_host_body(e: Engine, table: str, served: Served, namespace: str) -> Resource:
+    """A virtual host of a gateway's table."""
+    return _body(e.get(gateway_host, table, served, namespace))
+
+
+def fallback_body(e: Engine, table: str) -> Resource:
+    """The virtual host of a sidecar's table for all other names."""
+    return _body(e.get(outbound_fallback, table))
+
+
+def nobody_body(e: Engine, table: str, port: int) -> Resource:  # noqa: ARG001  # every derived function takes the engine
+    """The virtual host of a gateway's table for all other names."""
+    return _body(nobody(table, port))
+
+
+def _body(host: VirtualHost) -> Resource:
+    return resource_of(
+        ResourceType.VIRTUAL_HOST,
+        virtual_host_message(host),
+        needs=host.needs,
+        hold=host.hold,
+        origin=host.origin,
+    )
