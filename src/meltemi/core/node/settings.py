@@ -1,0 +1,45 @@
+"""What `up` settled for the embedded node.
+
+Place:  node · written by `up` as STATE/settings.json, read by every part of the node
+"""
+
+from ipaddress import IPv4Network
+
+from meltemi.core.model.units import Seconds
+from meltemi.core.model.value import Value
+
+
+class NodeSettings(Value, frozen=True, kw_only=True):
+    """Settings of one mesh on one machine. Fields of the file that are not here belong to somebody else."""
+
+    mesh_id: str = ""
+    """Six hex digits that set this mesh's interfaces and rules apart; derived from the state directory."""
+    node_name: str = "meltemi"
+    cluster_domain: str = "cluster.local"
+    pod_cidr: str = "198.18.0.0/16"
+    service_cidr: str = "198.19.0.0/16"
+    gateway_port: int | None = None
+    """Port on the host's own addresses that leads to the gateway; None: there is none."""
+    gateway_service: str = "istio-system/istio-ingressgateway"
+    """NAMESPACE/NAME of the Service behind `gateway_port`."""
+    gateway_service_port: int = 80
+    """The port of that Service."""
+    endpoint_grace: Seconds = Seconds(1.0)
+    """How long a pod that is being deleted goes on serving, so that everybody learns that it leaves."""
+    image_maps: tuple[str, ...] = ()
+    """Files that say which command an image stands for, in the order in which they are asked."""
+
+    @property
+    def node_ip(self) -> str:
+        """The host's address towards pods: the first of `pod_cidr`, on the host's end of every veth."""
+        return str(IPv4Network(self.pod_cidr)[1])
+
+    @property
+    def table(self) -> str:
+        """The nft table (of family ip) with this mesh's rules."""
+        return f"meltemi-{self.mesh_id}"
+
+    @property
+    def veth_prefix(self) -> str:
+        """How the names of the host's ends of veths begin: 7 of the 15 characters that the kernel allows."""
+        return f"m{self.mesh_id}"
