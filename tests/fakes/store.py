@@ -1,0 +1,76 @@
+"""A ConfigStore in memory, keeping every promise of the port (held by tests/contract)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from meltemi.core.model.document import Key
+from meltemi.ports.store import Batch, Change, ChangeKind, ConflictError, NotFoundError, Source, Stored
+from meltemi.shell.stores.objects import stamped
+
+
+class FakeStore:
+    """Objects in a dict, and every change in a list."""
+
+    def __init__(self) -> None:
+        self._objects: dict[Key, Stored] = {}
+        self._log: list[Change] = []
+        self._written = asyncio.Event()
+
+    async def get(self, key: Key) -> Stored:
+        if key not in self._objects:
+            raise NotFoundError(str(key))
+        return self._objects[key]
+
+    async def list(self, group: str, kind: str, namespace: str = "") -> tuple[tuple[Stored, ...], int]:
+        found = (
+            one
+            for one in self._objects.values()
+            if (one.key.group, one.key.kind) == (group, kind) and namespace in ("", one.key.namespace)
+        )
+        return tuple(sorted(found, key=lambda one: one.key)), len(self._log)
+
+    async def put(self, key: Key, body: bytes, *, source: Source | None = None, expected: int | None = None) -> Stored:
+        old = self._objects.get(key)
+        self._expect(key, expected)
+        revision = len(self._log) + 1
+        kept = source or (old.source if old else Source())
+        stored = Stored(
+            key=key, revision=revision, body=stamped(body, old.body if old else None, revision), source=kept
+        )
+        self._objects[key] = stored
+        self._tell(Change(kind=ChangeKind.PUT, object=stored))
+        return stored
+
+    async def delete(self, key: Key, *, expected: int | None = None) -> Stored:
+        if key not in self._objects:
+            raise NotFoundError(str(key))
+        self._expect(key, expected)
+        old = self._objects.pop(key)
+        gone = Stored(key=key, revision=len(self._log) + 1, body=old.body, source=old.source)
+        self._tell(Change(kind=ChangeKind.DELETE, object=gone))
+        return old
+
+    async def changes(self, *, after: int) -> AsyncIterator[Batch]:
+        seen = after
+        if not seen:
+            seen = len(self._log)
+            content = tuple(Change(kind=ChangeKind.PUT, object=one) for one in self._objects.values())
+            yield Batch(revision=seen, changes=content)
+            yield Batch(revision=seen, changes=(), complete=True)
+        while True:
+            written = self._written
+            if new := tuple(self._log[seen:]):
+                seen += len(new)
+                yield Batch(revision=seen, changes=new)
+            if seen == len(self._log):
+                await written.wait()
+
+    def _expect(self, key: Key, expected: int | None) -> None:
+        old = self._objects.get(key)
+        if expected is not None and expected != (old.revision if old else 0):
+            raise ConflictError(str(key))
+
+    def _tell(self, change: Change) -> None:
+        self._log.append(change)
+        self._written.set()
+        self._written = asyncio.Event()
