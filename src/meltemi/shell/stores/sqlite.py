@@ -153,8 +153,9 @@ class SqliteStore:
         row = self._rows("SELECT revision FROM compacted")
         return row[0][0] if row else 0
 
-    def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
-        return self._db.execute(statement, values).fetchall()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  (apsw's stubs name a type that Python 3.11 lacks)
+    def _rows(self, statement: str, values: Sequence[Any] = ()) -> Sequence[Row]:
+        # apsw's stubs name a type that Python 3.11 lacks
+        return self._db.execute(statement, values).fetchall()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
     def _write(self, statement: str, values: Sequence[Any] = ()) -> None:
         self._db.execute(statement, values)  # pyright: ignore[reportUnknownMemberType]  (as above)
