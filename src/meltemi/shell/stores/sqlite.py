@@ -78,6 +78,11 @@ class SqliteStore:
 
     async def put(self, key: Key, body: bytes, *, source: Source | None = None, expected: int | None = None) -> Stored:
         """Create or replace; see the port. Raises ConflictError."""
+        stored = self._put(key, body, source, expected)
+        self._tell()
+        return stored
+
+    def _put(self, key: Key, body: bytes, source: Source | None, expected: int | None) -> Stored:
         with self._db:
             old = self._current(key)
             _expect(key, old, expected)
@@ -92,11 +97,15 @@ class SqliteStore:
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (revision, *_words(key)),
             )
-        self._tell()
-        return stored
+            return stored
 
     async def delete(self, key: Key, *, expected: int | None = None) -> Stored:
         """Remove; returns the last state. Raises NotFoundError, ConflictError."""
+        old = self._delete(key, expected)
+        self._tell()
+        return old
+
+    def _delete(self, key: Key, expected: int | None) -> Stored:
         with self._db:
             old = self._current(key)
             if old is None:
@@ -104,8 +113,7 @@ class SqliteStore:
             _expect(key, old, expected)
             self._append(key, gone=True, body=old.body, source=old.source)
             self._write(f"DELETE FROM current WHERE {_WHERE}", _words(key))  # noqa: S608  (constants only)
-        self._tell()
-        return old
+            return old
 
     async def changes(self, *, after: int) -> AsyncIterator[Batch]:
         """Every batch after a revision; see the port."""
