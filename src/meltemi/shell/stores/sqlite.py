@@ -10,7 +10,8 @@ nothing when the process is killed; only a power cut can lose the last writes, a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ class SqliteStore:
         return stored
 
     def _put(self, key: Key, body: bytes, source: Source | None, expected: int | None) -> Stored:
-        with self._db:
+        with self._transaction():
             old = self._current(key)
             _expect(key, old, expected)
             kept = source or (old.source if old else Source())
@@ -106,7 +107,7 @@ class SqliteStore:
         return old
 
     def _delete(self, key: Key, expected: int | None) -> Stored:
-        with self._db:
+        with self._transaction():
             old = self._current(key)
             if old is None:
                 raise NotFoundError(str(key))
@@ -149,7 +150,7 @@ class SqliteStore:
         limit = self.revision - keep
         if limit <= self._compacted:
             return
-        with self._db:
+        with self._transaction():
             self._write(
                 "DELETE FROM log WHERE revision <= ? AND revision NOT IN (SELECT revision FROM current)", (limit,)
             )
@@ -160,6 +161,11 @@ class SqliteStore:
     def _compacted(self) -> int:
         row = self._rows("SELECT revision FROM compacted")
         return row[0][0] if row else 0
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        with self._db:
+            yield
 
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> Sequence[Row]:
         # apsw's stubs name a type that Python 3.11 lacks
