@@ -41,19 +41,24 @@ class Delete(Value, frozen=True, kw_only=True):
 Action: TypeAlias = Put | Delete
 
 
+def part(tree: Tree, name: str) -> Tree:
+    """A mapping inside a tree; empty where it is missing or null."""
+    return tree.get(name) or {}
+
+
 def meta(tree: Tree) -> Tree:
     """The object's metadata."""
-    return tree.get("metadata") or {}
+    return part(tree, "metadata")
 
 
 def spec(tree: Tree) -> Tree:
     """The object's spec."""
-    return tree.get("spec") or {}
+    return part(tree, "spec")
 
 
 def status(tree: Tree) -> Tree:
     """The object's status."""
-    return tree.get("status") or {}
+    return part(tree, "status")
 
 
 def uid_of(tree: Tree) -> str:
