@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+
 from meltemi.core.inject.capture import Capture, Rule, rules
 from meltemi.core.inject.restore import words
 
@@ -37,16 +39,16 @@ Chains = dict[tuple[str, str], list[str]]
 pytestmark = pytest.mark.skipif(not GIVEN.is_dir(), reason="the shared conformance cases are not here")
 
 
-def cases() -> list[dict[str, object]]:
+def cases() -> list[dict[str, Any]]:
     lines = (GIVEN / "cases.jsonl").read_text().splitlines() if GIVEN.is_dir() else []
     return [json.loads(line) for line in lines]
 
 
-def capture_of(config: dict[str, object]) -> Capture:
-    written = json.loads(SHARED.read_text())["config"] | config
+def capture_of(config: dict[str, Any]) -> Capture:
+    written: dict[str, Any] = json.loads(SHARED.read_text())["config"] | config
     unknown = written.keys() - FIELDS.keys() - LISTS.keys() - IGNORED
     assert not unknown
-    values: dict[str, object] = {FIELDS[k]: v for k, v in written.items() if k in FIELDS}
+    values: dict[str, Any] = {FIELDS[k]: v for k, v in written.items() if k in FIELDS}
     values |= {LISTS[k]: words(v) for k, v in written.items() if k in LISTS}
     servers = (*written.get("DNSServersV4", ()), *written.get("DNSServersV6", ()))
     return Capture(**values, dns_servers=servers)  # pyright: ignore[reportArgumentType] -- keys are checked above
@@ -78,9 +80,8 @@ def read_blocks(text: str) -> list[Chains]:
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda c: c["name"])
-def test_every_chain_has_the_rules_of_istio_in_their_order(case: dict[str, object]):
-    config = case["config"]
-    assert isinstance(config, dict)
+def test_every_chain_has_the_rules_of_istio_in_their_order(case: dict[str, Any]):
+    config: dict[str, Any] = case["config"]
     versions = (4, 6) if config.get("EnableIPv6") else (4,)
 
     got = [placed(rules(capture_of(config), version=v)) for v in versions]

@@ -26,15 +26,18 @@ BAD_VALUE, NO_EFFECT, UNKNOWN = "M7001", "M7002", "M7003"
 
 
 def cidrs(text: str) -> str:
-    """Fault of a list of address ranges, `*` or empty; empty when sound."""
+    """Fault of a list of address ranges; empty when sound."""
     for part in filter(None, map(str.strip, text.split(","))):
-        if part == "*" and text.strip() == "*":
-            continue
         try:
             ipaddress.ip_network(part, strict=False)
         except ValueError:
             return f"'{part}' is no address range like 10.0.0.0/8"
     return ""
+
+
+def cidrs_or_all(text: str) -> str:
+    """Fault of a list of address ranges or `*`; empty when sound."""
+    return "" if text.strip() == "*" else cidrs(text)
 
 
 def ports(text: str) -> str:
@@ -88,7 +91,7 @@ def text_of_any_kind(_text: str) -> str:
 
 
 CHECKS: Mapping[str, Callable[[str], str]] = {
-    TRAFFIC + "includeOutboundIPRanges": cidrs,
+    TRAFFIC + "includeOutboundIPRanges": cidrs_or_all,
     TRAFFIC + "excludeOutboundIPRanges": cidrs,
     TRAFFIC + "includeInboundPorts": ports_or_all,
     TRAFFIC + "excludeInboundPorts": ports,

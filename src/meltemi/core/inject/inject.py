@@ -68,11 +68,17 @@ def inject(
     said: Mapping[str, str] = metadata.get("annotations") or {}
     own, faults = proxy_config.read(said.get(notes.PROXY_CONFIG, ""), key)
     template = said.get(policy.TEMPLATES, SIDECAR)
-    found = (*notes.findings(said, key), *faults, *_bad_switch(decision, key), *_bad_template(template, key))
+    merged = proxy_config.merged(dict(config.proxy_config), own)
+    found = (
+        *notes.findings(said, key),
+        *faults,
+        *_bad_switch(decision, key),
+        *_bad_template(template, key),
+        *_bad_mode(merged, key),
+    )
     answer = Injection(patch=None, reason=decision.reason, findings=found)
     if answer.refused:
         return answer
-    merged = proxy_config.merged(dict(config.proxy_config), own)
     subject = _subject(metadata, namespace, config, merged, workload or workload_of(metadata))
     changed = _gateway(pod, subject, config) if template == GATEWAY else _sidecar(pod, subject, config)
     return Injection(patch=tuple(operations(pod, changed)), reason=decision.reason, findings=found)
@@ -81,6 +87,9 @@ def inject(
 def _subject(metadata: Pod, namespace: str, config: InjectConfig, proxy: Pod, workload: Workload) -> parts.Subject:
     said: Mapping[str, str] = metadata.get("annotations") or {}
     labels: Mapping[str, str] = metadata.get("labels") or {}
+    if notes.STATUS_PORT in said:
+        # The agent listens where its configuration says; rules, probes and scrapers go by the annotation.
+        proxy = {**proxy, "statusPort": int(said[notes.STATUS_PORT])}
     mode = said.get(notes.SIDECAR + "interceptionMode") or proxy.get("interceptionMode") or "REDIRECT"
     return parts.Subject(
         namespace=namespace,
@@ -90,7 +99,7 @@ def _subject(metadata: Pod, namespace: str, config: InjectConfig, proxy: Pod, wo
         workload=workload,
         proxy_config=proxy,
         mode=str(mode),
-        status_port=int(said.get(notes.STATUS_PORT) or proxy.get("statusPort") or STATUS_PORT),
+        status_port=int(proxy.get("statusPort") or STATUS_PORT),
         hold=bool(proxy.get("holdApplicationUntilProxyStarts", config.hold_application)),
         image=said.get(notes.SIDECAR + "proxyImage", config.image),
     )
@@ -100,7 +109,8 @@ def _sidecar(pod: Pod, subject: parts.Subject, config: InjectConfig) -> Pod:
     changed, spec, apps, own = _split(pod)
     said = subject.annotations
     rewriting = said.get(notes.SIDECAR + "rewriteAppHTTPProbers", "true" if config.rewrite_probes else "false")
-    probers = probes.rewrite(apps, status_port=subject.status_port) if rewriting.lower() in policy.YES else {}
+    probed = [*apps, *(c for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always")]
+    probers = probes.rewrite(probed, status_port=subject.status_port) if rewriting.lower() in policy.YES else {}
     env = environment(subject, config, apps=apps, probers=probers)
     proxy = merge_container(parts.proxy_container(subject, config, role="sidecar", env=env), own)
     init = [] if subject.mode == "NONE" else [parts.init_container(subject, config)]
@@ -179,6 +189,15 @@ def _bad_template(template: str, key: Key) -> list[Finding]:
     message = f"there is no injection template '{template}'"
     help_ = f"use '{SIDECAR}' or '{GATEWAY}'"
     return [Finding(code=notes.BAD_VALUE, severity=Severity.ERROR, key=key, path=path, message=message, help=help_)]
+
+
+def _bad_mode(proxy: Mapping[str, Any], key: Key) -> list[Finding]:
+    fault = notes.interception(str(proxy.get("interceptionMode") or "REDIRECT"))
+    path = Path(f"metadata.annotations[{notes.PROXY_CONFIG}]")
+    message = f"'interceptionMode' of the proxy's configuration: {fault}"
+    return (
+        [Finding(code=notes.BAD_VALUE, severity=Severity.ERROR, key=key, path=path, message=message)] if fault else []
+    )
 
 
 def applied(pod: Pod, patch: tuple[Operation, ...]) -> Pod:

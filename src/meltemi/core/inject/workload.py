@@ -50,7 +50,7 @@ def canonical_labels(labels: Mapping[str, str], workload: Workload) -> dict[str,
     """The pair of labels under which telemetry knows a workload; what the pod says itself is kept."""
     name = _first(labels, CANONICAL_NAME, "app.kubernetes.io/name", "app") or workload.name
     revision = _first(labels, CANONICAL_REVISION, "app.kubernetes.io/version", "version") or "latest"
-    return {CANONICAL_NAME: name[:LABEL_LIMIT], CANONICAL_REVISION: revision}
+    return {CANONICAL_NAME: name[:LABEL_LIMIT].rstrip("-._"), CANONICAL_REVISION: revision}
 
 
 def _first(labels: Mapping[str, str], *names: str) -> str:
