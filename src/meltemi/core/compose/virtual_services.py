@@ -99,7 +99,7 @@ def mesh_winners(e: Engine, namespace: str) -> Mapping[str, Key]:
 
 
 def mesh_virtual_service(e: Engine, namespace: str, host: str) -> Key | None:
-    """The VirtualService that steers calls of sidecars in `namespace` to `host`: the closest name, of these the oldest."""
+    """The VirtualService for calls of sidecars in `namespace` to `host`: the closest name, of these the oldest."""
     winners = e.get(mesh_winners, namespace)
     name = closest(host, winners)
     return winners[name] if name is not None else None

@@ -30,6 +30,4 @@ def fault_config(fault: Fault) -> pb.HTTPFault:
 
 def fraction(percent: Percent) -> pb.FractionalPercent:
     """A share of requests, in millionths."""
-    return pb.FractionalPercent(
-        numerator=round(percent * PARTS_OF_A_PERCENT), denominator=pb.FractionalPercent.MILLION
-    )
+    return pb.FractionalPercent(numerator=round(percent * PARTS_OF_A_PERCENT), denominator=pb.FractionalPercent.MILLION)

@@ -30,9 +30,7 @@ def write_headers(changes: HeaderChanges, holder: Holder) -> None:
     holder.response_headers_to_remove.extend(changes.response_remove)
 
 
-def _options(
-    set_: tuple[tuple[str, str], ...], add: tuple[tuple[str, str], ...]
-) -> list[pb.HeaderValueOption]:
+def _options(set_: tuple[tuple[str, str], ...], add: tuple[tuple[str, str], ...]) -> list[pb.HeaderValueOption]:
     overwrite = pb.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
     append = pb.HeaderValueOption.APPEND_IF_EXISTS_OR_ADD
     both = [(pair, overwrite) for pair in set_] + [(pair, append) for pair in add]

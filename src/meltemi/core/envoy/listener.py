@@ -81,6 +81,4 @@ def chain_match(match: ChainMatch) -> pb.FilterChainMatch:
 def cidr(text: str) -> pb.CidrRange:
     """An address or a CIDR range."""
     network = ip_network(text, strict=False)
-    return pb.CidrRange(
-        address_prefix=str(network.network_address), prefix_len=pb.UInt32Value(value=network.prefixlen)
-    )
+    return pb.CidrRange(address_prefix=str(network.network_address), prefix_len=pb.UInt32Value(value=network.prefixlen))

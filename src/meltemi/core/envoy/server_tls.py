@@ -55,7 +55,9 @@ def _names(names: tuple[str, ...]) -> list[pb.SubjectAltNameMatcher]:
     """A name may be of any of the types that Istio's certificates use."""
     kinds = (pb.SubjectAltNameMatcher.URI, pb.SubjectAltNameMatcher.DNS)
     return [
-        pb.SubjectAltNameMatcher(san_type=kind, matcher=pb.StringMatcher(exact=name)) for name in names for kind in kinds
+        pb.SubjectAltNameMatcher(san_type=kind, matcher=pb.StringMatcher(exact=name))
+        for name in names
+        for kind in kinds
     ]
 
 

@@ -20,10 +20,9 @@ from meltemi.core.view.outbound import (
     sniffed_tables,
     virtual_outbound,
 )
+from meltemi.core.view.route import Client
 from meltemi.core.view.unknown import BLACK_HOLE, unknown_destination
 from meltemi.core.view.virtual_host import client_labels, free_hosts, hosts_at, table_hosts
-
-Labels = tuple[tuple[str, str], ...]
 
 
 def outbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
@@ -43,7 +42,8 @@ def _listeners(e: Engine, scope: Scope) -> list[Slot]:
     for address, port in e.get(listener_wishes, scope.namespace):
         asked = e.get(asked_labels, scope.namespace, address, port)
         labels = tuple(pair for pair in scope.labels if pair[0] in asked)
-        call = Call(function=listener_body, args=(scope.namespace, labels, scope.ip_families, address, port))
+        client = Client(namespace=scope.namespace, labels=labels, port=port)
+        call = Call(function=listener_body, args=(client, scope.ip_families, address))
         slots.append(_slot(ResourceType.LISTENER, f"{address}_{port}", call))
     return slots
 
@@ -68,8 +68,8 @@ def _own_table(e: Engine, scope: Scope, host: str, port: int) -> list[Slot]:
 
 def _host(e: Engine, scope: Scope, table: str, host: str, port: int) -> Slot:
     key = e.get(mesh_virtual_service, scope.namespace, host)
-    labels = client_labels(e, key, scope.labels)
-    call = Call(function=sidecar_host_body, args=(table, host, port, scope.namespace, labels))
+    client = Client(namespace=scope.namespace, labels=client_labels(e, key, scope.labels), port=port)
+    call = Call(function=sidecar_host_body, args=(table, host, client))
     return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{host}:{port}", call)
 
 
@@ -86,16 +86,12 @@ def virtual_outbound_body(e: Engine, families: tuple[str, ...]) -> Resource:
     return listener_resource(e.get(virtual_outbound, families))
 
 
-def listener_body(
-    e: Engine, namespace: str, labels: Labels, families: tuple[str, ...], address: str, port: int
-) -> Resource | None:
+def listener_body(e: Engine, client: Client, families: tuple[str, ...], address: str) -> Resource | None:
     """One listener behind it; None where no service wants it any more."""
-    settled = e.get(outbound_listener, namespace, labels, families, address, port)
+    settled = e.get(outbound_listener, client, families, address)
     return listener_resource(settled) if settled else None
 
 
 def listener_resource(listener: Listener) -> Resource:
     """A settled listener as a resource."""
-    return resource_of(
-        ResourceType.LISTENER, listener_message(listener), needs=listener.needs, origin=listener.origin
-    )
+    return resource_of(ResourceType.LISTENER, listener_message(listener), needs=listener.needs, origin=listener.origin)

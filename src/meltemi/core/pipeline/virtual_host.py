@@ -11,19 +11,18 @@ from meltemi.core.envoy.virtual_host import route_table, virtual_host_message
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.view.gateway import Served, gateway_host
+from meltemi.core.view.route import Client
 from meltemi.core.view.virtual_host import VirtualHost, nobody, outbound_fallback, outbound_host
 
 
-def table_body(e: Engine, name: str) -> Resource:  # noqa: ARG001  # every derived function takes the engine
+def table_body(e: Engine, name: str) -> Resource:  # every derived function takes the engine
     """A route table; its hosts are asked for by its name."""
     return resource_of(ResourceType.ROUTES, route_table(name))
 
 
-def sidecar_host_body(
-    e: Engine, table: str, host: str, port: int, namespace: str, labels: tuple[tuple[str, str], ...]
-) -> Resource | None:
+def sidecar_host_body(e: Engine, table: str, host: str, client: Client) -> Resource | None:
     """A virtual host of a sidecar's table; None where there is nothing to say of the host."""
-    settled = e.get(outbound_host, table, host, port, namespace, labels)
+    settled = e.get(outbound_host, table, host, client)
     return _body(settled) if settled else None
 
 
@@ -37,7 +36,7 @@ def fallback_body(e: Engine, table: str) -> Resource:
     return _body(e.get(outbound_fallback, table))
 
 
-def nobody_body(e: Engine, table: str, port: int) -> Resource:  # noqa: ARG001  # every derived function takes the engine
+def nobody_body(e: Engine, table: str, port: int) -> Resource:  # every derived function takes the engine
     """The virtual host of a gateway's table for all other names."""
     return _body(nobody(table, port))
 

@@ -76,4 +76,3 @@ def exists(e: Engine, to: Target, namespace: str) -> bool:
     if not e.get(visible, to.host, namespace) or to.port not in e.get(ports, to.host):
         return False
     return not to.subset or to.subset in e.get(subsets_of, to.host, namespace)
-

@@ -60,9 +60,7 @@ class Served(Value, frozen=True, kw_only=True):
 
 def place_of(scope: Scope) -> Place:
     """What a gateway's configuration depends on."""
-    return Place(
-        namespace=scope.namespace, labels=scope.labels, targets=scope.targets, families=scope.ip_families
-    )
+    return Place(namespace=scope.namespace, labels=scope.labels, targets=scope.targets, families=scope.ip_families)
 
 
 def table_of(bound: Bound, address: str, port: int) -> str:

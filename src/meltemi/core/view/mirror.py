@@ -17,7 +17,7 @@ class Mirror(Value, frozen=True, kw_only=True):
 
 
 def written_mirrors(route: HTTPRoute) -> tuple[tuple[HTTPMirrorPolicy, Percent], ...]:
-    """Mirrors of a route with their shares: `mirrors`, else `mirror` with its two forms of a share. Zero is no mirror."""
+    """Mirrors with their shares: `mirrors`, else `mirror` with its two forms of a share. Zero is no mirror."""
     policies = route.mirrors
     if not policies and route.mirror is not None:
         policies = (HTTPMirrorPolicy(destination=route.mirror, percentage=route.mirror_percentage),)

@@ -165,19 +165,12 @@ def virtual_outbound(e: Engine, families: tuple[str, ...]) -> Listener:
     )
 
 
-def outbound_listener(
-    e: Engine,
-    namespace: str,
-    labels: tuple[tuple[str, str], ...],
-    families: tuple[str, ...],
-    address: str,
-    port: int,
-) -> Listener | None:
+def outbound_listener(e: Engine, client: Client, families: tuple[str, ...], address: str) -> Listener | None:
     """One listener behind `virtualOutbound`; None where no service wants it any more."""
-    wanted = e.get(wishes_at, namespace, address, port)
+    port = client.port
+    wanted = e.get(wishes_at, client.namespace, address, port)
     if not wanted:
         return None
-    client = Client(namespace=namespace, labels=labels, port=port)
     plan = _Plan(e, client, wildcard=address == ANY)
     plan.take(wanted)
     sniffs = any(w.speech in (Speech.HTTP, Speech.AUTO) for w in wanted)
@@ -249,7 +242,12 @@ class _Plan:
         match = ChainMatch(ranges=wish.ranges, server_names=names, transport=TLS if names else "")
         self._note(to)
         self._place(
-            Chain(name=f"{wish.host}:{wish.port}", match=match, shares=(Share(cluster=to.cluster),), stat_prefix=to.cluster)
+            Chain(
+                name=f"{wish.host}:{wish.port}",
+                match=match,
+                shares=(Share(cluster=to.cluster),),
+                stat_prefix=to.cluster,
+            )
         )
 
     def _rule(self, wish: Wish, rule: Connections, *, names: tuple[str, ...], by_name: bool) -> None:

@@ -189,4 +189,3 @@ def _mirrors(e: Engine, rule: Rule, client: Client) -> tuple[Mirror, ...]:
         for p, share in written_mirrors(rule.route)
         if p.destination is not None
     )
-

@@ -33,18 +33,19 @@ def tls_rules(e: Engine, key: Key, client: Client) -> tuple[Connections, ...]:
     for i, rule in enumerate(spec.tls if spec else ()):
         splits = _splits(e, rule.route, key, client)
         origin = Origin(key=key, path=Path(f"spec.tls[{i}]"))
-        for match in rule.match:
-            if splits and _fits(e, match, key, client):
-                found.append(
-                    Connections(
-                        server_names=tuple(name.lower() for name in match.sni_hosts if name != "*"),
-                        ranges=_ranges(match.destination_subnets),
-                        sources=_ranges((match.source_subnet,) if match.source_subnet else ()),
-                        splits=splits,
-                        origin=origin,
-                    )
-                )
+        fitting = (m for m in rule.match if splits and _fits(e, m, key, client))
+        found.extend(_tls_connections(m, splits, origin) for m in fitting)
     return tuple(found)
+
+
+def _tls_connections(match: TLSMatchAttributes, splits: tuple[tuple[Target, int], ...], origin: Origin) -> Connections:
+    return Connections(
+        server_names=tuple(name.lower() for name in match.sni_hosts if name != "*"),
+        ranges=_ranges(match.destination_subnets),
+        sources=_ranges((match.source_subnet,) if match.source_subnet else ()),
+        splits=splits,
+        origin=origin,
+    )
 
 
 def tcp_rules(e: Engine, key: Key, client: Client) -> tuple[Connections, ...]:

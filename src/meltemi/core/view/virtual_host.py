@@ -19,8 +19,8 @@ from meltemi.core.model.registry.service import AppProtocol, Resolution
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.destination import Target, alias, exists, real_host
-from meltemi.core.view.route import Client, Route, Split, default_route, label_names, routes_of
 from meltemi.core.view.rewrite import Answer
+from meltemi.core.view.route import Client, Route, Split, default_route, label_names, routes_of
 from meltemi.core.view.unknown import BLACK_HOLE, unknown_destination
 
 HTTP_PORT = 80
@@ -155,11 +155,9 @@ def client_labels(e: Engine, key: Key | None, labels: tuple[tuple[str, str], ...
     return tuple((name, value) for name, value in labels if name in asked)
 
 
-def outbound_host(
-    e: Engine, table: str, host: str, port: int, namespace: str, labels: tuple[tuple[str, str], ...]
-) -> VirtualHost | None:
+def outbound_host(e: Engine, table: str, host: str, client: Client) -> VirtualHost | None:
     """One host of a sidecar's table; None where no rule speaks of a host without a service."""
-    client = Client(namespace=namespace, labels=labels, port=port)
+    namespace, port = client.namespace, client.port
     key = e.get(mesh_virtual_service, namespace, host)
     routes = e.get(routes_of, key, client) if key else ()
     found = e.get(service, host)
