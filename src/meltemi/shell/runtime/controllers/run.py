@@ -1,0 +1,81 @@
+"""Make the objects that should exist: plan, write, wait until the writes are seen, plan again.
+
+Place:  shell/runtime · world → core/node/plan → [controllers] → store
+"""
+
+import asyncio
+import secrets
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+import structlog
+
+from meltemi.core.node.hashes import ALPHABET
+from meltemi.core.node.objects import Action, Delete
+from meltemi.core.node.plan import plan
+from meltemi.core.node.settings import NodeSettings
+from meltemi.ports.store import ConfigStore, ConflictError, NotFoundError
+from meltemi.shell.runtime.world import World, follow
+
+log = structlog.get_logger()
+
+QUIET = 0.01
+"""Seconds that changes are gathered for."""
+WRITE_LIMIT = 10.0
+"""Seconds for one write."""
+RETRY = 1.0
+"""Seconds before what was refused is tried again, if nothing happens earlier."""
+
+
+async def run_controllers(store: ConfigStore, settings: NodeSettings) -> None:
+    """Run until cancelled. One process at a time may do so."""
+    world = World()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(follow(store, world), name="controllers: follow")
+        await _control(store, world, settings)
+
+
+async def _control(store: ConfigStore, world: World, settings: NodeSettings) -> None:
+    own = 0
+    again: float | None = None
+    while True:
+        await world.changed(quiet=QUIET, at_most=again)
+        if not world.complete or world.revision < own:
+            # A plan on a world without our own last writes would make everything twice.
+            continue
+        now = datetime.now(UTC).timestamp()
+        wanted = plan(tuple(world.objects.values()), node_name=settings.node_name, suffixes=_suffixes(), now=now)
+        written, failed = await carry_out(store, wanted.actions)
+        own = max(own, written)
+        again = RETRY if failed else wanted.again
+
+
+async def carry_out(store: ConfigStore, actions: Sequence[Action]) -> tuple[int, bool]:
+    """Write; returns the last revision written and whether anything has to be tried again."""
+    latest, failed = 0, False
+    for action in actions:
+        try:
+            async with asyncio.timeout(WRITE_LIMIT):
+                latest = max(latest, await _write(store, action))
+        except NotFoundError:
+            continue
+        except ConflictError:
+            failed = True
+        except Exception as fault:  # one object that is refused must not hold up the others
+            log.warning("not written", key=str(action.key), fault=repr(fault))
+            failed = True
+    return latest, failed
+
+
+async def _write(store: ConfigStore, action: Action) -> int:
+    if isinstance(action, Delete):
+        await store.delete(action.key)
+        return 0
+    stored = await store.put(action.key, msgspec.json.encode(action.tree), expected=action.expected)
+    return stored.revision
+
+
+def _suffixes() -> Iterator[str]:
+    while True:
+        yield "".join(secrets.choice(ALPHABET) for _ in range(5))

@@ -1,0 +1,150 @@
+"""The controllers make what is missing, replace what ends, and take away what has lost its owner."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from fakes.store import FakeStore
+from meltemi.core.model.document import Key
+from meltemi.core.node.settings import NodeSettings
+from meltemi.shell.runtime.controllers import run_controllers
+
+
+class Cluster:
+    """A store with a kubelet that makes every pod ready at once."""
+
+    def __init__(self) -> None:
+        self.store = FakeStore()
+
+    async def apply(self, kind: str, name: str, *, group: str = "", namespace: str = "default", **tree: Any) -> None:
+        metadata = {"name": name, "namespace": namespace, **tree.pop("metadata", {})}
+        version = f"{group}/v1" if group else "v1"
+        body = msgspec.json.encode({"apiVersion": version, "kind": kind, "metadata": metadata, **tree})
+        await self.store.put(Key(group=group, kind=kind, namespace=namespace, name=name), body)
+
+    async def trees(self, kind: str, group: str = "") -> list[dict[str, Any]]:
+        found, _ = await self.store.list(group, kind)
+        return [msgspec.json.decode(one.body) for one in found]
+
+    async def names(self, kind: str, group: str = "") -> list[str]:
+        return [tree["metadata"]["name"] for tree in await self.trees(kind, group)]
+
+    async def kubelet(self) -> None:
+        while True:
+            for number, pod in enumerate(await self.trees("Pod")):
+                if "status" not in pod and pod["spec"].get("nodeName"):
+                    ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"}
+                    status = {"phase": "Running", "podIP": f"198.18.0.{number + 2}", "conditions": [ready]}
+                    await self.put({**pod, "status": status})
+            await asyncio.sleep(0.01)
+
+    async def put(self, tree: dict[str, Any]) -> None:
+        meta = tree["metadata"]
+        key = Key(group="", kind=tree["kind"], namespace=meta["namespace"], name=meta["name"])
+        await self.store.put(key, msgspec.json.encode(tree))
+
+    async def until(self, check: Callable[[], Awaitable[object]]) -> None:
+        async with asyncio.timeout(10):
+            while not await check():  # noqa: ASYNC110 (asks a store, which has no event to wait for)
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def running() -> AsyncGenerator[Cluster]:
+    cluster = Cluster()
+    async with asyncio.TaskGroup() as tasks:
+        started = [
+            tasks.create_task(run_controllers(cluster.store, NodeSettings())),
+            tasks.create_task(cluster.kubelet()),
+        ]
+        yield cluster
+        for task in started:
+            task.cancel()
+
+
+def deployment(version: str, replicas: int = 2) -> dict[str, Any]:
+    labels = {"app": "web"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": version}]}}
+    return {"group": "apps", "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}}
+
+
+async def settled(cluster: Cluster, version: str, replicas: int) -> bool:
+    pods = await cluster.trees("Pod")
+    images = [pod["spec"]["containers"][0]["image"] for pod in pods]
+    (web,) = await cluster.trees("Deployment", "apps")
+    return images == [version] * replicas and web.get("status", {}).get("availableReplicas") == replicas
+
+
+def test_a_deployment_becomes_pods_and_rolls_on() -> None:
+    async def story() -> None:
+        async with running() as cluster:
+            await cluster.apply("Deployment", "web", **deployment("one"))
+            await cluster.until(lambda: settled(cluster, "one", 2))
+            await cluster.apply("Deployment", "web", **deployment("two", 3))
+            await cluster.until(lambda: settled(cluster, "two", 3))
+            assert len(await cluster.names("ReplicaSet", "apps")) == 2
+
+    asyncio.run(story())
+
+
+def test_a_lost_pod_is_replaced() -> None:
+    async def story() -> None:
+        async with running() as cluster:
+            await cluster.apply("Deployment", "web", **deployment("one"))
+            await cluster.until(lambda: settled(cluster, "one", 2))
+            lost = (await cluster.names("Pod"))[0]
+            await cluster.store.delete(Key(group="", kind="Pod", namespace="default", name=lost))
+            await cluster.until(lambda: settled(cluster, "one", 2))
+            assert lost not in await cluster.names("Pod")
+
+    asyncio.run(story())
+
+
+def test_a_deployment_takes_its_pods_along() -> None:
+    async def story() -> None:
+        async with running() as cluster:
+            await cluster.apply("Deployment", "web", **deployment("one"))
+            await cluster.apply("Pod", "bare", spec={})
+            await cluster.until(lambda: settled_names(cluster, 3))
+            await cluster.store.delete(Key(group="apps", kind="Deployment", namespace="default", name="web"))
+            await cluster.until(lambda: settled_names(cluster, 1))
+            assert await cluster.names("Pod") == ["bare"]
+
+    async def settled_names(cluster: Cluster, count: int) -> bool:
+        return len(await cluster.names("Pod")) == count
+
+    asyncio.run(story())
+
+
+def test_a_namespace_takes_everything_along() -> None:
+    async def story() -> None:
+        async with running() as cluster:
+            await cluster.apply("Namespace", "shop", namespace="")
+            await cluster.until(lambda: cluster.names("ServiceAccount"))
+            await cluster.apply("Deployment", "web", namespace="shop", **deployment("one"))
+            await cluster.until(lambda: cluster.names("Pod"))
+            await cluster.store.delete(Key(group="", kind="Namespace", namespace="", name="shop"))
+            await cluster.until(lambda: empty(cluster))
+
+    async def empty(cluster: Cluster) -> bool:
+        kinds = (("Pod", ""), ("ReplicaSet", "apps"), ("Deployment", "apps"), ("ServiceAccount", ""))
+        return not any([await cluster.names(*kind) for kind in kinds])
+
+    asyncio.run(story())
+
+
+def test_a_service_gets_the_addresses_of_its_pods() -> None:
+    async def story() -> None:
+        async with running() as cluster:
+            await cluster.apply("Service", "web", spec={"selector": {"app": "web"}, "ports": [{"port": 80}]})
+            await cluster.apply("Deployment", "web", **deployment("one"))
+            await cluster.until(lambda: ready(cluster, 2))
+
+    async def ready(cluster: Cluster, count: int) -> bool:
+        slices = await cluster.trees("EndpointSlice", "discovery.k8s.io")
+        return len([e for s in slices for e in s["endpoints"] if e["conditions"]["ready"]]) == count
+
+    asyncio.run(story())
