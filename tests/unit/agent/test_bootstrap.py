@@ -12,7 +12,11 @@ from meltemi.shell.agent.settings import read
 ENV = {"POD_NAME": "cart-1", "POD_NAMESPACE": "shop", "INSTANCE_IP": "198.18.0.9", "MELTEMI_XDS_SOCKET": "/tmp/x.sock"}
 STATS = {"ISTIO_METAJSON_STATS": '{"statsInclusionRegexps":"cluster\\\\.out.*","statsInclusionSuffixes":"rq_total"}'}
 LABELS = {"ISTIO_METAJSON_LABELS": '{"app":"cart"}', "PROXY_CONFIG": '{"concurrency":2,"proxyMetadata":{"A":"1"}}'}
-SHAPES = {"bare": ("sidecar", {}), "metrics": ("sidecar", STATS), "labels": ("router", LABELS)}
+SHAPES: dict[str, tuple[str, dict[str, str]]] = {
+    "bare": ("sidecar", {}),
+    "metrics": ("sidecar", STATS),
+    "labels": ("router", LABELS),
+}
 
 
 @pytest.mark.parametrize(("role", "env"), SHAPES.values(), ids=SHAPES)

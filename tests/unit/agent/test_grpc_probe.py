@@ -19,7 +19,8 @@ class HealthService(grpc.GenericRpcHandler):
         async def check(request: bytes, _context: object) -> bytes:
             return STATES[request]
 
-        return grpc.unary_unary_rpc_method_handler(check) if handler_call_details.method.endswith("/Check") else None
+        handler: Any = grpc.unary_unary_rpc_method_handler(check)
+        return handler if handler_call_details.method == "/grpc.health.v1.Health/Check" else None
 
 
 async def with_server(ask: Callable[[int], Awaitable[bool]]) -> bool:

@@ -47,7 +47,7 @@ def test_concurrency_zero_is_one_worker_a_cpu():
 
 
 # fmt: off
-DRAINS = {
+DRAINS: dict[str, tuple[str, dict[str, str], float]] = {
     #               PROXY_CONFIG                           further environment                                seconds
     "default":      ("{}",                                 {},                                                5),
     "written":      ('{"terminationDrainDuration":"9s"}',  {},                                                9),

@@ -189,7 +189,7 @@ REFUSED = {
     "mode in config":  ("proxy.istio.io/config",                         "interceptionMode: TPROXY", "use REDIRECT"),
     "yaml":            ("proxy.istio.io/config",                         "a: [",          "is not YAML"),
     "quantity":        ("sidecar.istio.io/proxyCPU",                     "much",          "'much' is no quantity"),
-    "template":        ("inject.istio.io/templates",                     "custom",        "no injection template 'custom'"),
+    "template":        ("inject.istio.io/templates",                     "custom",        "no injection template"),
 }
 # fmt: on
 
@@ -205,10 +205,10 @@ def test_a_wrong_value_refuses_the_pod(name: str, value: str, said: str):
 
 # fmt: off
 WARNED = {
-    "bootstrap":       ("sidecar.istio.io/bootstrapOverride", "mine",                   "has no effect: the agent writes"),
+    "bootstrap":       ("sidecar.istio.io/bootstrapOverride", "mine",                   "has no effect: the agent"),
     "unknown":         ("sidecar.istio.io/proxyCpu",          "1",                      "is unknown"),
     "field of config": ("proxy.istio.io/config",              "tracing: {sampling: 1}", "'tracing'"),
-    "dns capture":     ("proxy.istio.io/config", "proxyMetadata: {ISTIO_META_DNS_CAPTURE: 'true'}", "'ISTIO_META_DNS_CAPTURE'"),
+    "dns capture":     ("proxy.istio.io/config", "proxyMetadata: {ISTIO_META_DNS_CAPTURE: '1'}", "_DNS_CAPTURE'"),
 }
 # fmt: on
 

@@ -6,8 +6,8 @@ import pytest
 
 from meltemi.core.inject.policy import INJECT, STATUS, decide
 
+CANARY, OURS = {"istio.io/rev": "canary"}, {"istio.io/rev": "default"}
 ENABLED, DISABLED, NOTHING = {"istio-injection": "enabled"}, {"istio-injection": "disabled"}, dict[str, str]()
-CANARY = {"istio.io/rev": "canary"}
 
 
 def pod(*, labels: dict[str, str] | None = None, notes: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
@@ -25,7 +25,7 @@ CASES = {
     "pod label says yes":        (pod(labels={INJECT: "true"}),                         NOTHING,         True),
     "label beats annotation":    (pod(labels={INJECT: "true"}, notes={INJECT: "no"}),   ENABLED,         True),
     "neither yes nor no":        (pod(labels={INJECT: "maybe"}),                        ENABLED,         True),
-    "our revision":              (pod(),                                                {"istio.io/rev": "default"}, True),
+    "our revision":              (pod(),                                                OURS,            True),
     "another revision":          (pod(),                                                CANARY,          False),
     "pod asks for our revision": (pod(labels={"istio.io/rev": "default"}),              NOTHING,         True),
     "host network":              (pod(labels={INJECT: "true"}, hostNetwork=True),       ENABLED,         False),
