@@ -28,6 +28,8 @@ class Parsed(Value, frozen=True, kw_only=True):
 
     document: Document[Value] | None
     """None where it has errors."""
+    draft: Document[Value] | None = None
+    """As far as it could be read, errors or not: rules look at it too, so that all faults are told at once."""
     key: Key | None
     """None where it does not even have a name."""
     tree: Tree
@@ -59,6 +61,7 @@ def with_findings(parsed: Parsed, findings: tuple[Finding, ...]) -> Parsed:
     broken = any(f.severity is Severity.ERROR for f in findings)
     return Parsed(
         document=None if broken else parsed.document,
+        draft=parsed.draft,
         key=parsed.key,
         tree=parsed.tree,
         source=parsed.source,
@@ -98,7 +101,7 @@ def parse_tree(written: Written, *, namespace: str) -> Parsed:
     else:
         faults.error("M1201", Path(""), "an object is wanted here: a mapping with apiVersion, kind and metadata")
     return with_findings(
-        Parsed(document=document, key=key, tree=tree, source=written.source),
+        Parsed(document=document, draft=document, key=key, tree=tree, source=written.source),
         written.findings + tuple(faults.found),
     )
 

@@ -33,7 +33,7 @@ class Written(Value, frozen=True, kw_only=True):
     """One document of a file: its tree and where its parts stand. Documents without content are left out."""
 
     tree: Tree
-    source: Source
+    source: Source = Source()
     findings: tuple[Finding, ...] = ()
     """Duplicate keys: the tree can be looked at, but must not take effect."""
 

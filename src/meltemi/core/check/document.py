@@ -1,0 +1,57 @@
+"""The rules of a kind, found by its type.
+
+Place:  parse/documents → [check/document] → check/validate
+"""
+
+from collections.abc import Iterator
+
+from meltemi.core.check.context import Context
+from meltemi.core.check.destination_rule import check_destination_rule
+from meltemi.core.check.effect import check_effect
+from meltemi.core.check.gateway import check_gateway
+from meltemi.core.check.report import at, error
+from meltemi.core.check.service_entry import check_service_entry
+from meltemi.core.check.virtual_service import check_virtual_service
+from meltemi.core.model.document import Document, Path
+from meltemi.core.model.finding import Finding
+from meltemi.core.model.kinds import KindRole, kind_of
+from meltemi.core.model.traffic.destination_rule import DestinationRule
+from meltemi.core.model.traffic.gateway import Gateway
+from meltemi.core.model.traffic.service_entry import ServiceEntry
+from meltemi.core.model.traffic.virtual_service import VirtualService
+from meltemi.core.model.tree import Tree
+from meltemi.core.model.value import Value
+
+DRY_RUN = "istio.io/dry-run"
+REJECT = "internal.istio.io/webhook-always-reject"
+
+
+def check_document_rules(document: Document[Value], tree: Tree) -> Iterator[Finding]:
+    """Every fault of a document, and every statement in it that has no effect yet. `tree`: as it was written."""
+    context = Context(key=document.key, meta=document.meta)
+    kind = kind_of(document.key.group, document.key.kind)
+    if kind is None or kind.role is not KindRole.MESH:
+        return
+    yield from _check_annotations(context)
+    match document.spec:
+        case VirtualService() as spec:
+            yield from check_virtual_service(spec, context)
+        case DestinationRule() as spec:
+            yield from check_destination_rule(spec, context)
+        case Gateway() as spec:
+            yield from check_gateway(spec, context)
+        case ServiceEntry() as spec:
+            yield from check_service_entry(spec, context)
+        case _:
+            return
+    yield from check_effect(document.key.kind, tree)
+
+
+def _check_annotations(context: Context) -> Iterator[Finding]:
+    names = {name for name, _ in context.meta.annotations}
+    place = Path("metadata.annotations")
+    if DRY_RUN in names:
+        tip = "remove the annotation"
+        yield error("M1206", at(place, DRY_RUN), f"only an AuthorizationPolicy can be tried with {DRY_RUN!r}", tip)
+    if REJECT in names:
+        yield error("M1206", at(place, REJECT), f"annotation {REJECT!r} asks for a refusal")
