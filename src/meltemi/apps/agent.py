@@ -85,7 +85,11 @@ def _proxy(options: argparse.Namespace) -> int:
     from meltemi.shell.agent import run, settings
 
     levels = {"log_level": options.log_level, "component_log_level": options.component_log_level}
-    told = settings.read(role=options.role, domain=options.domain, concurrency=options.concurrency, **levels)
+    try:
+        told = settings.read(role=options.role, domain=options.domain, concurrency=options.concurrency, **levels)
+    except ValueError as e:
+        print(f"pilot-agent: the environment cannot be read: {e}", file=sys.stderr)
+        return 1
     asyncio.run(run.main(told))
     return 0
 

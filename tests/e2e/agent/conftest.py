@@ -57,10 +57,10 @@ class Pod:
         self._stack.callback(self._end, process)
         return process
 
-    def control_plane(self, resources: dict[str, list[dict[str, object]]]) -> None:
+    def control_plane(self, resources: dict[str, list[dict[str, object]]]) -> subprocess.Popen[bytes]:
         file = self.folder / "resources.json"
         file.write_text(json.dumps(resources))
-        self.start(sys.executable, str(HERE / "control_plane.py"), str(self.socket), str(file))
+        return self.start(sys.executable, str(HERE / "control_plane.py"), str(self.socket), str(file))
 
     def agent(self, role: str = "sidecar", **env: str) -> subprocess.Popen[bytes]:
         config = json.dumps({"configPath": str(self.folder / "proxy"), "terminationDrainDuration": "1s"})

@@ -87,6 +87,22 @@ def test_a_killed_envoy_is_replaced_and_configured_again(served: Pod):
     assert envoy_pid(served) != first
 
 
+def test_a_new_control_plane_is_heard(pod: Pod):
+    for port in (APP, APP + 10):
+        pod.start(sys.executable, str(HERE / "app.py"), str(port))
+    first = pod.control_plane(inbound(HTTP, APP))
+    pod.agent()
+    until(pod.is_ready)
+    served_first = pod.get(URL)[1]
+
+    first.kill()
+    first.wait()
+    assert pod.get(URL) == (200, served_first)
+    pod.control_plane(inbound(HTTP, APP + 10))
+
+    until(lambda: pod.get(URL)[1] != served_first)
+
+
 def test_envoy_dies_with_its_agent(served: Pod):
     agent = served.agent()
     until(served.is_ready)
@@ -154,8 +170,9 @@ def test_a_connection_under_way_survives_the_end(served: Pod):
     assert agent.wait(20) == 0
 
 
-def test_requests_while_draining_are_answered_and_asked_to_come_elsewhere(served: Pod):
-    agent = served.agent()
+@pytest.mark.parametrize("role", ["sidecar", "router"])
+def test_requests_while_draining_are_answered_and_asked_to_come_elsewhere(served: Pod, role: str):
+    agent = served.agent(role)
     until(served.is_ready)
 
     _end(agent)

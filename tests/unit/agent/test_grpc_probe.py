@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
@@ -19,7 +19,7 @@ class HealthService(grpc.GenericRpcHandler):
         async def check(request: bytes, _context: object) -> bytes:
             return STATES[request]
 
-        handler: Any = grpc.unary_unary_rpc_method_handler(check)
+        handler = cast("object", grpc.unary_unary_rpc_method_handler(check))
         return handler if handler_call_details.method == "/grpc.health.v1.Health/Check" else None
 
 

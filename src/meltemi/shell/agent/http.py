@@ -43,8 +43,8 @@ class Response:
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-async def serve(handler: Handler, *, host: str | None, port: int) -> asyncio.Server:
-    """Listen and answer until the returned server is closed. `host` None: all addresses of both families."""
+async def serve(handler: Handler, *, host: str, port: int) -> asyncio.Server:
+    """Listen and answer until the returned server is closed."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -33,7 +33,9 @@ class Agent:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end.set)
-        server = await serve(self._answer, host=None, port=self._settings.status_port)
+        # Asked for both families, Python fails where the kernel has IPv6 switched off.
+        everywhere = "::" if ":" in self._settings.address else "0.0.0.0"
+        server = await serve(self._answer, host=everywhere, port=self._settings.status_port)
         envoy = Envoy(command(self._settings, self._write_bootstrap()), started=self._health.forget)
         async with server, asyncio.TaskGroup() as tasks:
             running = tasks.create_task(self._run_envoy(envoy), name="envoy")
