@@ -1,4 +1,4 @@
-"""The texts of the catalogue of codes. M1: the file and the object; M2: what it says; M25: the mesh's settings.
+"""The texts of the catalogue of codes. M1: the file and the object; M2: what it says; M25: the mesh's settings; M7: injection.
 
 Place:  [check/pages] → check/catalogue
 """
@@ -347,6 +347,30 @@ _MESH: tuple[Page, ...] = (
     ("M2502", "info", "setting without effect yet", "The setting is known and has no effect yet."),
 )
 
+_INJECTION: tuple[Page, ...] = (
+    (
+        "M7001",
+        "error",
+        "annotation of a pod",
+        (
+            "A value that injection cannot follow: the pod is refused, because a proxy set up otherwise than it asks\n"
+            "would be a surprise. docs/reference/annotations.md lists the annotations and their values."
+        ),
+    ),
+    (
+        "M7002",
+        "warning",
+        "annotation without effect",
+        "The annotation or setting is Istio's and has no effect here; the message says why. The pod is injected.",
+    ),
+    (
+        "M7003",
+        "warning",
+        "unknown annotation",
+        "The annotation is in Istio's domain, but nobody reads it: look for a slip. The pod is injected.",
+    ),
+)
+
 PAGES: tuple[Page, ...] = (
     *_READING,
     *_OBJECT,
@@ -357,4 +381,5 @@ PAGES: tuple[Page, ...] = (
     *_GATEWAY,
     *_SERVICE_ENTRY,
     *_MESH,
+    *_INJECTION,
 )
