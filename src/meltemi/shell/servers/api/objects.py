@@ -1,0 +1,320 @@
+"""Objects read and written as Kubernetes' API does it, on any ConfigStore.
+
+Place:  servers/api · app, apply → [objects] → admission → ports.ConfigStore
+"""
+
+import asyncio
+import copy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from meltemi.core.model.document import Key
+from meltemi.core.model.finding import Finding, Severity
+from meltemi.core.model.kinds import Kind, KindRole, kind_of, kind_or_unknown
+from meltemi.core.model.shown import Shown, shown
+from meltemi.core.model.source import Source
+from meltemi.ports.store import ConfigStore, ConflictError, NotFoundError, Stored
+from meltemi.shell.servers.api import problem
+from meltemi.shell.servers.api.admission import Admission, defaulted, injected, named
+from meltemi.shell.servers.api.paths import Target, key_of
+from meltemi.shell.servers.api.trees import Object, labels_of, part
+
+NAMESPACE = Kind(
+    group="", kind="Namespace", versions=("v1",), plural="namespaces", singular="namespace", namespaced=False,
+    role=KindRole.KUBE,
+)  # fmt: skip
+FIRST_NAMESPACES = ("default", "kube-system")
+GRACE = 30
+"""Seconds that a Pod has to stop, where neither it nor the caller says so (Kubernetes')."""
+SERVER_FIELDS = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+"""Of metadata: only the server writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a write."""
+
+    tree: Object
+    revision: int
+    """0 after a dry run."""
+    findings: tuple[Shown, ...] = ()
+
+
+@dataclass(slots=True)
+class Objects:
+    """The rules of reading and writing. One at a time: a write looks at what it replaces, and at addresses in use."""
+
+    store: ConfigStore
+    admission: Admission
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def namespace(self, name: str) -> Object | None:
+        """A Namespace object; None where there is none."""
+        return await self._tree(key_of(NAMESPACE, "", name))
+
+    async def get(self, target: Target) -> Stored:
+        """One object. Raises ApiError."""
+        try:
+            return await self.store.get((await self.resolved(target)).key())
+        except NotFoundError as missing:
+            raise problem.not_found(target.kind, target.name) from missing
+
+    async def resolved(self, target: Target) -> Target:
+        """The target with its kind known: strangers are looked for among the objects that are stored."""
+        if target.kind.kind:
+            return target
+        async for batch in self.store.changes(after=0):
+            for change in batch.changes:
+                key = change.object.key
+                kind = kind_or_unknown(key.group, key.kind, target.version)
+                if key.group == target.group and kind.plural == target.kind.plural:
+                    return msgspec.structs.replace(target, kind=kind)
+            if batch.complete:
+                break
+        raise problem.not_found(target.kind, target.name)
+
+    async def create(
+        self, target: Target, tree: Object, *, source: Source | None = None, dry_run: bool = False
+    ) -> Written:
+        """Store a new object. Raises ApiError."""
+        async with self._lock:
+            target, tree = self.addressed(target, tree, generate=True)
+            if await self._tree(target.key()):
+                raise problem.already_exists(target.kind, target.name)
+            for name in ("resourceVersion", *SERVER_FIELDS):
+                tree["metadata"].pop(name, None)
+            return await self._write(target, tree, None, source=source, expected=0, dry_run=dry_run)
+
+    async def replace(
+        self, target: Target, tree: Object, *, source: Source | None = None, dry_run: bool = False
+    ) -> Written:
+        """Store an object in the place of another. Raises ApiError."""
+        async with self._lock:
+            target, tree = self.addressed(target, tree)
+            old = await self.existing(target)
+            return await self._replace(target, tree, old, source=source, dry_run=dry_run)
+
+    async def patch(self, target: Target, patch: Any, content_type: str, *, dry_run: bool = False) -> Written:
+        """Change an object where it is. Raises ApiError."""
+        from meltemi.shell.servers.api.merge import patched  # noqa: PLC0415  (jsonpatch is slow to import)
+
+        async with self._lock:
+            target = await self.resolved(target)
+            old = await self.existing(target)
+            tree = patched(old, patch, content_type)
+            target, tree = self.addressed(target, tree)
+            return await self._replace(target, tree, old, source=None, dry_run=dry_run)
+
+    async def put(self, target: Target, tree: Object, *, source: Source | None, expected: int | None) -> Written:
+        """As ConfigStore.put, but admitted: what stores of other processes write. Status is written as it comes."""
+        async with self._lock:
+            target, tree = self.addressed(target, tree)
+            old = await self._tree(target.key())
+            return await self._write(target, tree, old, source=source, expected=expected, dry_run=False)
+
+    async def delete(
+        self, target: Target, *, expected: int | None = None, grace: int | None = None, dry_run: bool = False
+    ) -> Object:
+        """Remove an object, or mark a Pod that the node has to stop first. Raises ApiError. Returns the last state."""
+        async with self._lock:
+            target = await self.resolved(target)
+            old = await self.existing(target)
+            _expect(target, old, expected)
+            if dry_run:
+                return old
+            graceful = (target.kind.group, target.kind.kind) == ("", "Pod") and grace != 0
+            if graceful:
+                return await self._mark(target, old, grace)
+            await self.store.delete(target.key())
+            return old
+
+    async def existing(self, target: Target) -> Object:
+        """The stored object of a target. Raises ApiError."""
+        old = await self._tree(target.key())
+        if old is None:
+            raise problem.not_found(target.kind, target.name)
+        return old
+
+    def addressed(self, target: Target, tree: Object, *, generate: bool = False) -> tuple[Target, Object]:
+        """Bring URL and object together; the object is copied. Raises ApiError where they contradict each other."""
+        tree = {**tree, "metadata": dict(part(tree, "metadata"))}
+        kind = _kind(target, tree)
+        tree |= {"kind": kind.kind, "apiVersion": target.api_version}
+        if generate:
+            named(tree)
+        metadata = tree["metadata"]
+        namespace = target.namespace or metadata.get("namespace") or "default"
+        name = target.name or metadata.get("name") or ""
+        if not name:
+            raise problem.ApiError(422, "Invalid", "metadata.name: the object has no name")
+        if metadata.get("name", name) != name:
+            raise problem.bad_request(f"the URL names '{name}', the object is called '{metadata['name']}'")
+        if kind.namespaced and metadata.get("namespace", namespace) != namespace:
+            raise problem.bad_request(f"the URL names namespace '{namespace}', the object '{metadata['namespace']}'")
+        metadata["name"] = name
+        if kind.namespaced:
+            metadata["namespace"] = namespace
+        else:
+            metadata.pop("namespace", None)
+        found = msgspec.structs.replace(target, kind=kind, namespace=namespace if kind.namespaced else "", name=name)
+        return found, tree
+
+    async def _replace(
+        self, target: Target, tree: Object, old: Object, *, source: Source | None, dry_run: bool
+    ) -> Written:
+        if target.sub == "status":
+            tree = {**old, "status": tree.get("status"), "metadata": _seen(old, tree)}
+        else:
+            tree = {**tree}
+            tree.pop("status", None)
+            if "status" in old:
+                tree["status"] = old["status"]
+        metadata = tree["metadata"]
+        expected = _revision(metadata)
+        if metadata.get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
+            raise problem.conflict(target.kind, target.name)
+        kept = {name: old["metadata"][name] for name in SERVER_FIELDS if name in old["metadata"]}
+        tree["metadata"] = {k: v for k, v in metadata.items() if k not in SERVER_FIELDS} | kept
+        return await self._write(target, tree, old, source=source, expected=expected, dry_run=dry_run)
+
+    async def _write(
+        self, target: Target, tree: Object, old: Object | None, *, source: Source | None, expected: int | None,
+        dry_run: bool,
+    ) -> Written:  # fmt: skip
+        admitted, findings = await self.admit(target, tree, old)
+        said = tuple(shown(finding, source) for finding in findings)
+        if any(finding.severity is Severity.ERROR for finding in findings):
+            raise problem.refused(target.kind, target.name, said)
+        admitted["apiVersion"] = _stored_version(target)
+        if dry_run:
+            _expect(target, old, expected)
+            return Written(tree=admitted, revision=0, findings=said)
+        try:
+            stored = await self.store.put(target.key(), msgspec.json.encode(admitted), source=source, expected=expected)
+        except ConflictError as stale:
+            raise problem.conflict(target.kind, target.name) from stale
+        return Written(tree=msgspec.json.decode(stored.body), revision=stored.revision, findings=said)
+
+    async def admit(
+        self, target: Target, tree: Object, old: Object | None, *, also: frozenset[str] = frozenset()
+    ) -> tuple[Object, tuple[Finding, ...]]:
+        """The object with defaults and injection, and what validation says. `also`: namespaces about to be made.
+
+        Raises ApiError where its namespace does not exist. Validation sees the object as its author wrote it.
+        """
+        labels: dict[str, str] = {}
+        if target.kind.namespaced:
+            home = await self.namespace(target.namespace)
+            if home is None and target.namespace not in also:
+                raise problem.not_found(NAMESPACE, target.namespace)
+            labels = labels_of(home or {})
+        findings = self.admission.validate(tree, target.namespace)
+        if any(finding.severity is Severity.ERROR for finding in findings):
+            return tree, findings
+        tree = copy.deepcopy(tree)
+        taken = await self._taken(target) if target.kind.kind == "Service" and not target.kind.group else set[str]()
+        defaulted(tree, target.kind, old, lambda: self._free(taken))
+        inject = self.admission.inject
+        if old is None and inject and (target.kind.group, target.kind.kind) == ("", "Pod"):
+            answer = inject(tree, namespace=target.namespace, namespace_labels=labels)
+            return injected(tree, answer), findings + answer.findings
+        return tree, findings
+
+    async def _taken(self, target: Target) -> set[str]:
+        """Addresses of all other Services."""
+        services, _ = await self.store.list("", "Service")
+        others = (msgspec.json.decode(one.body) for one in services if one.key != target.key())
+        return {part(one, "spec").get("clusterIP", "") for one in others}
+
+    def _free(self, taken: set[str]) -> str:
+        """The lowest address of the range that no Service has; the first ten are left for the system."""
+        network = self.admission.service_cidr
+        first, last = int(network.network_address) + 10, int(network.broadcast_address)
+        for number in range(first, last):
+            address = str(type(network.network_address)(number))
+            if address not in taken:
+                return address
+        raise problem.ApiError(507, "InsufficientStorage", f"all addresses of {network} are taken")
+
+    async def _mark(self, target: Target, old: Object, grace: int | None) -> Object:
+        """Say when a Pod must be gone; asked again, the time can only become shorter."""
+        own = part(old, "spec").get("terminationGracePeriodSeconds", GRACE)
+        seconds: int = own if grace is None else grace
+        metadata = old["metadata"]
+        if "deletionTimestamp" in metadata and metadata.get("deletionGracePeriodSeconds", 0) <= seconds:
+            return old
+        when = (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        marked = {**metadata, "deletionTimestamp": when, "deletionGracePeriodSeconds": seconds}
+        stored = await self.store.put(target.key(), msgspec.json.encode({**old, "metadata": marked}))
+        return msgspec.json.decode(stored.body)
+
+    async def _tree(self, key: Key) -> Object | None:
+        try:
+            return msgspec.json.decode((await self.store.get(key)).body)
+        except NotFoundError:
+            return None
+
+
+async def first_namespaces(store: ConfigStore) -> None:
+    """Make the namespaces that every cluster has."""
+    for name in FIRST_NAMESPACES:
+        try:
+            await store.put(key_of(NAMESPACE, "", name), msgspec.json.encode(_namespace(name)), expected=0)
+        except ConflictError:
+            continue
+
+
+def served(tree: Object, target: Target) -> Object:
+    """The object in the version of the URL: objects are stored once, whatever version they came in."""
+    return {**tree, "apiVersion": target.api_version, "kind": tree.get("kind", target.kind.kind)}
+
+
+def _kind(target: Target, tree: Object) -> Kind:
+    """The kind of an object that was sent to a URL. Raises ApiError."""
+    written = tree.get("kind")
+    if target.kind.kind:
+        if written not in (None, target.kind.kind):
+            raise problem.bad_request(f"the URL is of kind '{target.kind.kind}', the object of kind '{written}'")
+        return target.kind
+    if not isinstance(written, str) or not written:
+        raise problem.bad_request("the object has no 'kind'")
+    return kind_or_unknown(target.group, written, target.version)
+
+
+def _stored_version(target: Target) -> str:
+    known = kind_of(target.kind.group, target.kind.kind)
+    if known is None:
+        return target.api_version
+    return target.api_version if target.version in known.versions and target.group == known.group else known.api_version
+
+
+def _revision(metadata: Object) -> int | None:
+    text = metadata.get("resourceVersion")
+    if not text:
+        return None
+    if not str(text).isdigit():
+        raise problem.bad_request(f"resourceVersion '{text}' is no revision")
+    return int(text)
+
+
+def _expect(target: Target, old: Object | None, expected: int | None) -> None:
+    found = int(old["metadata"]["resourceVersion"]) if old else 0
+    if expected is not None and expected != found:
+        raise problem.conflict(target.kind, target.name)
+
+
+def _seen(old: Object, tree: Object) -> Object:
+    """Metadata for a status write: the old one, with the revision that the writer saw."""
+    metadata: Object = {k: v for k, v in old["metadata"].items() if k != "resourceVersion"}
+    sent = part(tree, "metadata")
+    return metadata | {k: sent[k] for k in ("resourceVersion", "uid") if k in sent}
+
+
+def _namespace(name: str) -> Object:
+    return {
+        "apiVersion": "v1", "kind": "Namespace", "status": {"phase": "Active"},
+        "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+    }  # fmt: skip
