@@ -19,9 +19,6 @@ def _everywhere(*paths: str) -> dict[str, str]:
 
 
 WITHOUT_EFFECT: dict[str, dict[str, str]] = {
-    "VirtualService": {
-        "http[].match[].statPrefix": "",
-    },
     "DestinationRule": {
         **{f"{policy}.{path}": "" for policy in _POLICIES for path in ("tunnel", "proxyProtocol", "retryBudget")},
         **_everywhere("loadBalancer.zoneAwareLbSetting", "connectionPool.http.http2KeepAlive"),

@@ -1,4 +1,4 @@
-"""The texts of the catalogue of codes. M1: the file and the object; M2: what it says; M25: the mesh's settings; M7: injection.
+"""The texts of the catalogue of codes. M1: file and object; M2: what it says; M25: settings of the mesh; M7: injection.
 
 Place:  [check/pages] → check/catalogue
 """
@@ -371,6 +371,85 @@ _INJECTION: tuple[Page, ...] = (
     ),
 )
 
+_ROUTING: tuple[Page, ...] = (
+    (
+        "M3101",
+        "warning",
+        "destination without service",
+        (
+            "No Service or ServiceEntry of this name is visible from the document's namespace. What is sent there\n"
+            "is answered 503. A name without a dot means a Service of the document's own namespace."
+        ),
+    ),
+    (
+        "M3102",
+        "warning",
+        "destination without subset",
+        "No DestinationRule for the host defines the subset. What is sent there is answered 503.",
+    ),
+    (
+        "M3103",
+        "warning",
+        "destination without port",
+        "The service has no such port. What is sent there is answered 503.",
+    ),
+    (
+        "M3104",
+        "warning",
+        "VirtualService without gateway",
+        "There is no Gateway of this name. `name` means one of the own namespace; else write `namespace/name`.",
+    ),
+    (
+        "M3105",
+        "warning",
+        "delegate without effect",
+        (
+            "The rule delegates to a VirtualService that does not exist, has hosts of its own, is not exported\n"
+            "to this namespace, or whose matches contradict those of the rule. The rule has no effect."
+        ),
+    ),
+    (
+        "M3106",
+        "warning",
+        "host has an older VirtualService",
+        (
+            "In sidecars one VirtualService speaks for a host: the oldest. Put the rules into one document, or let\n"
+            "one delegate to others. At gateways the rules of all are put one after the other."
+        ),
+    ),
+    (
+        "M3107",
+        "warning",
+        "port is taken at the gateway",
+        "Servers share a port only where all speak plain HTTP, or all TLS. The oldest Gateway's first server decides.",
+    ),
+    (
+        "M3108",
+        "warning",
+        "connections go to an older service",
+        (
+            "Connections of bytes can be told apart by address and port only, and this pair belongs to an older\n"
+            "service. Give the service an address, or another port. TLS is told apart by server name as well."
+        ),
+    ),
+    (
+        "M3109",
+        "warning",
+        "undeclared protocol",
+        (
+            "Neither the port's name nor `appProtocol` says what is spoken, so the client's proxy waits for the\n"
+            "first bytes (at most `protocolDetectionTimeout`). A server that speaks first would wait with it: name the port `tcp-…`."
+        ),
+    ),
+    ("M3110", "warning", "TLS mode without effect", "The mode is known and has no effect yet."),
+    (
+        "M3111",
+        "warning",
+        "name leads to another service",
+        "Two services want the same name or address for HTTP on one port. It leads to the oldest.",
+    ),
+)
+
 PAGES: tuple[Page, ...] = (
     *_READING,
     *_OBJECT,
@@ -381,5 +460,6 @@ PAGES: tuple[Page, ...] = (
     *_GATEWAY,
     *_SERVICE_ENTRY,
     *_MESH,
+    *_ROUTING,
     *_INJECTION,
 )

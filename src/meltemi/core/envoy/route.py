@@ -19,7 +19,7 @@ from meltemi.core.view.route import Route, Split
 
 def route_message(route: Route) -> pb.Route:
     """Translate field by field."""
-    written = pb.Route(name=route.name, match=route_match(route.match))
+    written = pb.Route(name=route.name, stat_prefix=route.stat_prefix, match=route_match(route.match))
     if route.redirect is not None:
         written.redirect.CopyFrom(redirect_action(route.redirect))
     elif route.answer is not None:

@@ -64,6 +64,8 @@ class Route(Value, frozen=True, kw_only=True):
     """One route; one of `splits`, `redirect` and `answer` decides."""
 
     name: str = ""
+    stat_prefix: str = ""
+    """Under which Envoy counts what took this route; empty is not at all."""
     match: RequestMatch = RequestMatch()
     splits: tuple[Split, ...] = ()
     redirect: Redirect | None = None
@@ -153,6 +155,7 @@ def _route(e: Engine, rule: Rule, match: HTTPMatchRequest | None, client: Client
         answer = Answer(status=NOWHERE)
     return Route(
         name=".".join(name for name in (written.name, match.name if match else "") if name),
+        stat_prefix=match.stat_prefix if match else "",
         match=request_match(match),
         splits=() if redirect or answer else splits,
         redirect=redirect,
