@@ -13,13 +13,12 @@ from meltemi.core.model.value import Value
 from meltemi.core.node.services import Port, ServiceView
 from meltemi.core.node.settings import NodeSettings
 
-GATEWAY_CHAIN = "gateway"
-
 
 class Target(Value, frozen=True, kw_only=True):
     """One port of a Service, and where it leads."""
 
-    chain: str
+    name: str
+    """NAMESPACE/NAME/PROTOCOL/PORT."""
     cluster_ip: str
     port: Port
     backends: tuple[tuple[str, int], ...]
@@ -40,14 +39,14 @@ def _targets(view: ServiceView) -> Iterator[Target]:
             if (found.name, found.protocol) == (port.name, port.protocol)
         )
         if backends and port.protocol in ("TCP", "UDP"):
-            chain = f"{view.namespace}/{view.name}/{port.protocol.lower()}/{port.number}"
-            yield Target(chain=chain, cluster_ip=view.cluster_ip, port=port, backends=backends)
+            name = f"{view.namespace}/{view.name}/{port.protocol.lower()}/{port.number}"
+            yield Target(name=name, cluster_ip=view.cluster_ip, port=port, backends=backends)
 
 
 def gateway_target(settings: NodeSettings, all_targets: Iterable[Target]) -> Target | None:
     """Where the gateway's port leads; None if there is none, or nothing behind it."""
     wanted = f"{settings.gateway_service}/tcp/{settings.gateway_service_port}"
-    return next((t for t in all_targets if settings.gateway_port and t.chain == wanted), None)
+    return next((t for t in all_targets if settings.gateway_port and t.name == wanted), None)
 
 
 def ruleset(settings: NodeSettings, all_targets: Sequence[Target]) -> str:
@@ -99,7 +98,7 @@ def _hairpin_set(all_targets: Sequence[Target]) -> Iterator[str]:
 
 
 def _service_chain(number: int, target: Target) -> Iterator[str]:
-    yield f"  # {target.chain}"
+    yield "  # " + "".join(c for c in target.name if c.isprintable())
     yield from _block(f"chain s{number}", _choice(target))
 
 

@@ -5,6 +5,7 @@ Place:  node · Services, EndpointSlices, Endpoints → [services] → nft, dns
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
 from meltemi.core.model.value import Value
@@ -74,15 +75,25 @@ def _view(service: Object, endpoints: Iterable[Endpoint]) -> ServiceView:
     said = spec(service.tree)
     external = said.get("type") == "ExternalName"
     address = "" if external else str(said.get("clusterIP") or "")
+    headless = address == "None"
     return ServiceView(
         namespace=service.key.namespace,
         name=service.key.name,
-        cluster_ip="" if address == "None" else address,
-        headless=address == "None",
+        cluster_ip=address if is_ipv4(address) else "",
+        headless=headless,
         external_name=str(said.get("externalName") or "").rstrip(".") if external else "",
         ports=tuple(_port(port) for port in items(said, "ports")),
         endpoints=tuple(sorted(endpoints, key=lambda e: e.ip)),
     )
+
+
+def is_ipv4(text: object) -> bool:
+    """Whether a text is an IPv4 address: nothing else may reach the packet rules."""
+    try:
+        IPv4Address(str(text))
+    except AddressValueError:
+        return False
+    return True
 
 
 def _of_slice(tree: Tree) -> Iterator[Endpoint]:
@@ -92,7 +103,7 @@ def _of_slice(tree: Tree) -> Iterator[Endpoint]:
     for endpoint in items(tree, "endpoints"):
         ready = part(endpoint, "conditions").get("ready") is not False
         serving = part(endpoint, "conditions").get("serving")
-        for address in items(endpoint, "addresses")[:1]:
+        for address in filter(is_ipv4, items(endpoint, "addresses")[:1]):
             yield Endpoint(
                 ip=str(address),
                 ports=ports,
@@ -106,7 +117,8 @@ def _of_endpoints(tree: Tree) -> Iterator[Endpoint]:
     for subset in items(tree, "subsets"):
         ports = tuple(_port(port) for port in items(subset, "ports"))
         for address in items(subset, "addresses"):
-            yield Endpoint(ip=str(address["ip"]), ports=ports, hostname=str(address.get("hostname") or ""))
+            if is_ipv4(address.get("ip")):
+                yield Endpoint(ip=str(address["ip"]), ports=ports, hostname=str(address.get("hostname") or ""))
 
 
 def _port(port: Mapping[str, Any]) -> Port:

@@ -31,8 +31,14 @@ class NodeSettings(Value, frozen=True, kw_only=True):
 
     @property
     def node_ip(self) -> str:
-        """The host's address towards pods: the first of `pod_cidr`, on the host's end of every veth."""
+        """The host's address towards pods: the first of `pod_cidr`; on `lo`, so every veth answers for it."""
+        # Pods may use it as their gateway: an address of any interface is answered for on all of them.
         return str(IPv4Network(self.pod_cidr)[1])
+
+    @property
+    def address_label(self) -> str:
+        """The label of `node_ip` on `lo`, by which it is known as ours."""
+        return f"lo:{self.veth_prefix}"
 
     @property
     def table(self) -> str:
