@@ -438,7 +438,8 @@ _ROUTING: tuple[Page, ...] = (
         "undeclared protocol",
         (
             "Neither the port's name nor `appProtocol` says what is spoken, so the client's proxy waits for the\n"
-            "first bytes (at most `protocolDetectionTimeout`). A server that speaks first would wait with it: name the port `tcp-…`."
+            "first bytes (at most `protocolDetectionTimeout`). A server that speaks first would wait with it: name\n"
+            "the port `tcp-…`."
         ),
     ),
     ("M3110", "warning", "TLS mode without effect", "The mode is known and has no effect yet."),
