@@ -19,13 +19,14 @@ _LOOK_EVERY = 0.02
 
 def main() -> None:
     """Entry point of the script `pilot-agent`."""
-    options = _parser().parse_args()
+    options = parser().parse_args()
     sys.exit(options.run(options))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pilot-agent", allow_abbrev=False)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """All commands and their flags; the chosen one's function is `run`."""
+    top = argparse.ArgumentParser(prog="pilot-agent", allow_abbrev=False)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
     _proxy_flags(commands.add_parser("proxy", help="run Envoy until told to end", allow_abbrev=False))
     _iptables_flags(
         commands.add_parser("istio-iptables", help="put the interception rules in place", allow_abbrev=False)
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     request.add_argument("path")
     request.set_defaults(run=_request)
     commands.add_parser("version", help="print the version").set_defaults(run=_version)
-    return parser
+    return top
 
 
 def _proxy_flags(parser: argparse.ArgumentParser) -> None:
