@@ -12,6 +12,10 @@ import pytest
 from fakes.store import FakeStore
 from meltemi.core.model.document import Key
 from meltemi.ports.store import Batch, ChangeKind, ConfigStore, ConflictError, NotFoundError, Source
+from meltemi.shell.servers.api.admission import Admission
+from meltemi.shell.servers.api.app import create_app
+from meltemi.shell.servers.api.serve import serve_unix
+from meltemi.shell.stores.remote import RemoteStore
 from meltemi.shell.stores.sqlite import SqliteStore
 
 KEY = Key(group="networking.istio.io", kind="VirtualService", namespace="default", name="reviews")
@@ -28,7 +32,19 @@ async def sqlite(folder: Path) -> AsyncGenerator[ConfigStore]:
         yield store
 
 
-MAKERS = {"fake": fake, "sqlite": sqlite}
+@asynccontextmanager
+async def remote(folder: Path) -> AsyncGenerator[ConfigStore]:
+    """Through a real server; without validation, since the suite's objects are not sound."""
+    socket = folder / "api.sock"
+    with SqliteStore(folder / "store.db") as store:
+        async with asyncio.TaskGroup() as tasks:
+            app = create_app(store, admission=Admission(validate=lambda tree, namespace: ()))
+            server = tasks.create_task(serve_unix(app, socket))
+            yield RemoteStore(socket)
+            server.cancel()
+
+
+MAKERS = {"fake": fake, "sqlite": sqlite, "remote": remote}
 Run = Callable[[Callable[[ConfigStore], Coroutine[Any, Any, None]]], None]
 
 

@@ -109,11 +109,16 @@ class Objects:
             return await self._replace(target, tree, old, source=None, dry_run=dry_run)
 
     async def put(self, target: Target, tree: Object, *, source: Source | None, expected: int | None) -> Written:
-        """As ConfigStore.put, but admitted: what stores of other processes write. Status is written as it comes."""
+        """As ConfigStore.put, but admitted: what stores of other processes write. Raises ApiError.
+
+        Status is written as it comes, and the namespace may be gone: controllers that lag behind clean up themselves.
+        """
         async with self._lock:
             target, tree = self.addressed(target, tree)
             old = await self._tree(target.key())
-            return await self._write(target, tree, old, source=source, expected=expected, dry_run=False)
+            return await self._write(
+                target, tree, old, source=source, expected=expected, dry_run=False, also=frozenset({target.namespace})
+            )
 
     async def delete(
         self, target: Target, *, expected: int | None = None, grace: int | None = None, dry_run: bool = False
@@ -182,9 +187,9 @@ class Objects:
 
     async def _write(
         self, target: Target, tree: Object, old: Object | None, *, source: Source | None, expected: int | None,
-        dry_run: bool,
+        dry_run: bool, also: frozenset[str] = frozenset(),
     ) -> Written:  # fmt: skip
-        admitted, findings = await self.admit(target, tree, old)
+        admitted, findings = await self.admit(target, tree, old, also=also)
         said = tuple(shown(finding, source) for finding in findings)
         if any(finding.severity is Severity.ERROR for finding in findings):
             raise problem.refused(target.kind, target.name, said)

@@ -5,7 +5,7 @@ Source: Kubernetes, API concepts, "Resource URIs".
 """
 
 from meltemi.core.model.document import Key
-from meltemi.core.model.kinds import KINDS, Kind, KindRole, kind_by_plural, kind_or_unknown
+from meltemi.core.model.kinds import KINDS, Kind, KindRole, kind_by_plural
 from meltemi.core.model.value import Value
 
 
@@ -61,10 +61,3 @@ def known(group: str, plural: str) -> Kind | None:
 def _stranger(group: str, version: str, plural: str) -> Kind:
     """A kind that nobody knows: its name is not in the URL, so the plural stands for it until an object tells."""
     return Kind(group=group, kind="", versions=(version,), plural=plural, singular=plural, role=KindRole.UNKNOWN)
-
-
-def path_of(key: Key) -> str:
-    """The URL of an object, in the version that is stored."""
-    kind = kind_or_unknown(key.group, key.kind, "v1")
-    head = f"/apis/{kind.group}/{kind.versions[0]}" if kind.group else f"/api/{kind.versions[0]}"
-    return head + (f"/namespaces/{key.namespace}" if key.namespace else "") + f"/{kind.plural}/{key.name}"
