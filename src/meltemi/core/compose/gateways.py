@@ -7,10 +7,11 @@ Source: Istio, "Gateway"
 from collections.abc import Mapping
 from enum import StrEnum
 
+from meltemi.core.compose.inputs import document, keys
 from meltemi.core.compose.registry import service
 from meltemi.core.compose.virtual_services import GROUP, NEWEST
 from meltemi.core.engine.engine import Engine
-from meltemi.core.model.document import Document, Key, Origin, Path
+from meltemi.core.model.document import Key, Origin, Path
 from meltemi.core.model.proxy import Target
 from meltemi.core.model.traffic.gateway import Gateway, Server, ServerTLSMode
 from meltemi.core.model.value import Value
@@ -72,28 +73,27 @@ class Selection(Value, frozen=True, kw_only=True):
 
 def gateway(e: Engine, key: Key) -> Gateway | None:
     """The content of one Gateway."""
-    document = e.read(("doc", key))
-    return document.spec if isinstance(document, Document) and isinstance(document.spec, Gateway) else None
+    found = document(e, key)
+    return found.spec if found and isinstance(found.spec, Gateway) else None
 
 
 def selection(e: Engine, key: Key) -> Selection | None:
     """Which workloads serve one Gateway."""
-    document = e.read(("doc", key))
-    if not isinstance(document, Document) or not isinstance(document.spec, Gateway):
+    found = document(e, key)
+    if found is None or not isinstance(found.spec, Gateway):
         return None
-    named = dict(document.meta.annotations).get(SERVICE_ANNOTATION, "")
+    named = dict(found.meta.annotations).get(SERVICE_ANNOTATION, "")
     return Selection(
         key=key,
-        age=(document.meta.created or NEWEST, key.name, key.namespace),
-        selector=document.spec.selector,
+        age=(found.meta.created or NEWEST, key.name, key.namespace),
+        selector=found.spec.selector,
         services=tuple(s.strip() for s in named.split(",") if s.strip()),
     )
 
 
 def selections(e: Engine) -> tuple[Selection, ...]:
     """All Gateways, the oldest first."""
-    keys = e.read(("docs", GROUP, KIND))
-    found = (e.get(selection, key) for key in sorted(keys)) if isinstance(keys, frozenset) else ()
+    found = (e.get(selection, key) for key in keys(e, GROUP, KIND))
     return tuple(sorted((s for s in found if s is not None), key=lambda s: s.age))
 
 

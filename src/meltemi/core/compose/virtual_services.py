@@ -9,10 +9,11 @@ Source: Istio, "Virtual Service", and ops/best-practices/traffic-management, "Sp
 from collections.abc import Mapping
 
 from meltemi.core.compose.hosts import closest, qualified
+from meltemi.core.compose.inputs import document, keys
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.visibility import reaches, settled_export
 from meltemi.core.engine.engine import Engine
-from meltemi.core.model.document import Document, Key
+from meltemi.core.model.document import Key
 from meltemi.core.model.traffic.virtual_service import VirtualService
 from meltemi.core.model.value import Value
 
@@ -42,8 +43,8 @@ class Head(Value, frozen=True, kw_only=True):
 
 def virtual_service(e: Engine, key: Key) -> VirtualService | None:
     """The content of one VirtualService."""
-    document = e.read(("doc", key))
-    return document.spec if isinstance(document, Document) and isinstance(document.spec, VirtualService) else None
+    found = document(e, key)
+    return found.spec if found and isinstance(found.spec, VirtualService) else None
 
 
 def gateway_name(written: str, namespace: str) -> str:
@@ -61,14 +62,14 @@ def gateways_of(spec: VirtualService, namespace: str) -> tuple[str, ...]:
 
 def head(e: Engine, key: Key) -> Head | None:
     """Where one VirtualService applies."""
-    document = e.read(("doc", key))
-    if not isinstance(document, Document) or not isinstance(document.spec, VirtualService):
+    found = document(e, key)
+    if found is None or not isinstance(found.spec, VirtualService):
         return None
-    spec = document.spec
+    spec = found.spec
     protocols = (("http", spec.http), ("tls", spec.tls), ("tcp", spec.tcp))
     return Head(
         key=key,
-        age=(document.meta.created or NEWEST, key.name, key.namespace),
+        age=(found.meta.created or NEWEST, key.name, key.namespace),
         hosts=tuple(dict.fromkeys(qualified(h, key.namespace).lower() for h in spec.hosts)),
         gateways=tuple(dict.fromkeys(gateways_of(spec, key.namespace))),
         export_to=settled_export(spec.export_to, mesh(e).default_virtual_service_export_to, key.namespace),
@@ -78,8 +79,7 @@ def head(e: Engine, key: Key) -> Head | None:
 
 def heads(e: Engine) -> tuple[Head, ...]:
     """All VirtualServices, the oldest first."""
-    keys = e.read(("docs", GROUP, KIND))
-    found = (e.get(head, key) for key in sorted(keys)) if isinstance(keys, frozenset) else ()
+    found = (e.get(head, key) for key in keys(e, GROUP, KIND))
     return tuple(sorted((h for h in found if h is not None), key=lambda h: h.age))
 
 

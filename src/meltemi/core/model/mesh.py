@@ -16,6 +16,8 @@ class OutboundMode(StrEnum):
 
     REGISTRY_ONLY = "REGISTRY_ONLY"
     ALLOW_ANY = "ALLOW_ANY"
+    ALLOW_ANY_DYNAMIC_DNS = "ALLOW_ANY_DYNAMIC_DNS"
+    """HTTP goes to the host that the request names, whatever address the client found for it."""
 
 
 class OutboundTrafficPolicy(Value, frozen=True, kw_only=True):

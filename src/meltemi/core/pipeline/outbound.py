@@ -13,6 +13,7 @@ from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.pipeline.virtual_host import fallback_body, sidecar_host_body, table_body
 from meltemi.core.view.listener import Listener
 from meltemi.core.view.outbound import (
+    UNKNOWN_TABLE,
     asked_labels,
     listener_wishes,
     outbound_listener,
@@ -21,7 +22,7 @@ from meltemi.core.view.outbound import (
     virtual_outbound,
 )
 from meltemi.core.view.route import Client
-from meltemi.core.view.unknown import BLACK_HOLE, unknown_destination
+from meltemi.core.view.unknown import fallback_label, resolves_names
 from meltemi.core.view.virtual_host import client_labels, free_hosts, hosts_at, table_hosts
 
 
@@ -29,6 +30,8 @@ def outbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """Everything for outbound calls of one sidecar, by name."""
     families = scope.ip_families
     slots = [_slot(ResourceType.LISTENER, "virtualOutbound", Call(function=virtual_outbound_body, args=(families,)))]
+    if e.get(resolves_names):
+        slots += _unknown_table(e)
     slots += _listeners(e, scope)
     for port in e.get(table_hosts, scope.namespace):
         slots += _table(e, scope, port)
@@ -59,6 +62,15 @@ def _table(e: Engine, scope: Scope, port: int) -> list[Slot]:
     ]
 
 
+def _unknown_table(e: Engine) -> list[Slot]:
+    """The table for requests on ports of which no service is known."""
+    table = UNKNOWN_TABLE
+    return [
+        _slot(ResourceType.ROUTES, table, Call(function=table_body, args=(table,))),
+        _slot(ResourceType.VIRTUAL_HOST, _fallback_name(e, table), Call(function=fallback_body, args=(table,))),
+    ]
+
+
 def _own_table(e: Engine, scope: Scope, host: str, port: int) -> list[Slot]:
     """The table of one service whose port is sniffed; it holds that service only."""
     table = own_table(host, port)
@@ -74,7 +86,7 @@ def _host(e: Engine, scope: Scope, table: str, host: str, port: int) -> Slot:
 
 
 def _fallback_name(e: Engine, table: str) -> str:
-    return f"{table}/{'block_all' if e.get(unknown_destination) == BLACK_HOLE else 'allow_any'}"
+    return f"{table}/{e.get(fallback_label)}"
 
 
 def _slot(type_: ResourceType, name: str, body: Call) -> Slot:

@@ -24,10 +24,12 @@ from meltemi.core.view.destination import Target, exists
 from meltemi.core.view.listener import PLAIN_HTTP, RAW, TLS, Chain, ChainMatch, Listener, Share, distinct
 from meltemi.core.view.route import Client
 from meltemi.core.view.tcp_route import Connections, connection_labels, tcp_rules, tls_rules
-from meltemi.core.view.unknown import BLACK_HOLE, PASSTHROUGH, unknown_destination
+from meltemi.core.view.unknown import BLACK_HOLE, PASSTHROUGH, resolves_names, unknown_destination
 
 ANY = "0.0.0.0"
 ANY_V6 = "::"
+UNKNOWN_TABLE = "unknown"
+"""Route table for requests on ports of which no service is known, where they go by name."""
 
 
 class Speech(StrEnum):
@@ -153,14 +155,20 @@ def virtual_outbound(e: Engine, families: tuple[str, ...]) -> Listener:
         stat_prefix=BLACK_HOLE,
     )
     cluster = e.get(unknown_destination)
+    by_name = e.get(resolves_names)
+    unknown = ChainMatch(transport=RAW, protocols=PLAIN_HTTP)
+    http = Chain(name="virtualOutbound-http", match=unknown, table=UNKNOWN_TABLE, stat_prefix="outbound_unknown")
     return Listener(
         name="virtualOutbound",
         addresses=any_addresses(families),
         port=port,
         binds=True,
         use_original_destination=True,
-        chains=(loop,),
+        chains=(loop, http) if by_name else (loop,),
         default=fallback(e, "virtualOutbound-catchall-tcp"),
+        inspect_tls=by_name,
+        inspect_http=by_name,
+        detection_timeout=mesh(e).protocol_detection_timeout,
         needs=frozenset((cluster, BLACK_HOLE)),
     )
 

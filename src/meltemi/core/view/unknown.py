@@ -12,9 +12,27 @@ PASSTHROUGH = "PassthroughCluster"
 """To where the client wanted to go."""
 BLACK_HOLE = "BlackHoleCluster"
 """Nowhere: it has no endpoints."""
+DYNAMIC = "AllowAnyDynamicDNSCluster"
+"""To the host that the request names, resolved when it is asked for."""
 
 
 def unknown_destination(e: Engine) -> str:
-    """The cluster for what no service stands for."""
+    """The cluster for connections that no service stands for."""
     registry_only = mesh(e).outbound_traffic_policy.mode is OutboundMode.REGISTRY_ONLY
     return BLACK_HOLE if registry_only else PASSTHROUGH
+
+
+def resolves_names(e: Engine) -> bool:
+    """Whether requests for unknown hosts go where their Host header says, not where the client was going."""
+    return mesh(e).outbound_traffic_policy.mode is OutboundMode.ALLOW_ANY_DYNAMIC_DNS
+
+
+def unknown_host(e: Engine) -> str:
+    """The cluster for requests for hosts that no service stands for."""
+    return DYNAMIC if e.get(resolves_names) else e.get(unknown_destination)
+
+
+def fallback_label(e: Engine) -> str:
+    """What the virtual host for all other names is called."""
+    names = {BLACK_HOLE: "block_all", PASSTHROUGH: "allow_any", DYNAMIC: "allow_any_dynamic_dns"}
+    return names[e.get(unknown_host)]

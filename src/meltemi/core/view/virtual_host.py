@@ -21,7 +21,7 @@ from meltemi.core.model.value import Value
 from meltemi.core.view.destination import Target, alias, exists, real_host
 from meltemi.core.view.rewrite import Answer
 from meltemi.core.view.route import Client, Route, Split, default_route, label_names, routes_of
-from meltemi.core.view.unknown import BLACK_HOLE, unknown_destination
+from meltemi.core.view.unknown import BLACK_HOLE, fallback_label, unknown_host
 
 HTTP_PORT = 80
 """Where hosts of VirtualServices are served that no service stands for. Source: Istio."""
@@ -178,12 +178,13 @@ def outbound_host(e: Engine, table: str, host: str, client: Client) -> VirtualHo
 
 def outbound_fallback(e: Engine, table: str) -> VirtualHost:
     """Who answers for names that nobody in a sidecar's table has: the original destination, or an error."""
-    cluster = e.get(unknown_destination)
+    cluster, label = e.get(unknown_host), e.get(fallback_label)
+    name = f"{table}/{label}"
     if cluster == BLACK_HOLE:
-        refusal = Route(name="block_all", answer=Answer(status=502), retry=None)
-        return VirtualHost(name=f"{table}/block_all", domains=("*",), routes=(refusal,))
-    pass_on = Route(name="allow_any", splits=(Split(to=Target(host="", port=0, fixed=cluster)),), retry=None)
-    return VirtualHost(name=f"{table}/allow_any", domains=("*",), routes=(pass_on,), needs=frozenset((cluster,)))
+        refusal = Route(name=label, answer=Answer(status=502), retry=None)
+        return VirtualHost(name=name, domains=("*",), routes=(refusal,))
+    pass_on = Route(name=label, splits=(Split(to=Target(host="", port=0, fixed=cluster)),), retry=None)
+    return VirtualHost(name=name, domains=("*",), routes=(pass_on,), needs=frozenset((cluster,)))
 
 
 def nobody(table: str, port: int) -> VirtualHost:
