@@ -11,6 +11,7 @@ Exit:   0 done · 1 failed, with a message · 2 wrong flags
 """
 
 import argparse
+import os
 import sys
 import time
 
@@ -74,6 +75,7 @@ def _iptables_flags(parser: argparse.ArgumentParser) -> None:
     )
     for short, long, name, default in flags:
         parser.add_argument(short, long, dest=name, default=default)
+    parser.add_argument("--redirect-dns", action="store_true", help="questions for names go to port 15053")
     parser.add_argument("--dry-run", action="store_true", help="print the rules only")
     parser.add_argument("--log_output_level", default="", help="accepted; the command has one level")
     parser.set_defaults(run=_iptables)
@@ -98,7 +100,7 @@ def _proxy(options: argparse.Namespace) -> int:
 def _iptables(options: argparse.Namespace) -> int:
     from meltemi.core.inject.capture import Capture
     from meltemi.core.inject.restore import words
-    from meltemi.shell.agent.iptables import InterceptionError, apply
+    from meltemi.shell.agent.iptables import InterceptionError, apply, resolvers, with_environment
 
     if options.mode not in {"REDIRECT", "NONE"}:
         print(f"pilot-agent: interception mode '{options.mode}' is not supported: use REDIRECT", file=sys.stderr)
@@ -117,9 +119,11 @@ def _iptables(options: argparse.Namespace) -> int:
         exclude_outbound_ports=words(options.exclude_outbound_ports),
         virtual_interfaces=words(options.virtual_interfaces),
         exclude_interfaces=words(options.exclude_interfaces),
+        redirect_dns=options.redirect_dns,
+        dns_servers=resolvers() if options.redirect_dns else (),
     )
     try:
-        apply(capture, dry_run=options.dry_run)
+        apply(with_environment(capture, os.environ), dry_run=options.dry_run)
     except InterceptionError as e:
         print(f"pilot-agent: {e}", file=sys.stderr)
         return 1

@@ -112,7 +112,9 @@ def test_envoy_dies_with_its_agent(served: Pod):
     until(lambda: not served.pids("envoy"))
 
 
-def test_the_application_is_probed_from_inside(served: Pod):
+def test_the_application_is_probed_past_the_rules(served: Pod):
+    """Nothing listens for caught connections here: a probe that is caught fails."""
+    served.run(*pilot_agent("istio-iptables", "-i", "*", "-b", "*", "-d", "15090,15021,15020"))
     probe = {"httpGet": {"path": "/health", "port": APP, "httpHeaders": [{"name": "X-Probe", "value": "yes"}]}}
     probers = {
         "/app-health/app/livez": {"tcpSocket": {"port": APP + 1}},

@@ -5,10 +5,13 @@ Place:  shell/agent · core/inject/{capture,restore} → [iptables] → the kern
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec import structs
+
 from meltemi.core.inject.capture import Capture, rules
-from meltemi.core.inject.restore import restore_text
+from meltemi.core.inject.restore import restore_text, words
 
 _V6_ADDRESSES = Path("/proc/net/if_inet6")
 _TOOLS = {4: "iptables", 6: "ip6tables"}
@@ -16,6 +19,22 @@ _TOOLS = {4: "iptables", 6: "ip6tables"}
 
 class InterceptionError(Exception):
     """The kernel or its tools refused the rules; the message says what they said."""
+
+
+def with_environment(capture: Capture, env: Mapping[str, str]) -> Capture:
+    """The flags, and what Istio has as variables only (a pod sets them by `proxyMetadata`)."""
+    return structs.replace(
+        capture,
+        owner_groups=words(env.get("ISTIO_OUTBOUND_OWNER_GROUPS", "*")),
+        exclude_owner_groups=words(env.get("ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE", "")),
+        loopback=env.get("ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR", capture.loopback),
+    )
+
+
+def resolvers(file: Path = Path("/etc/resolv.conf")) -> tuple[str, ...]:
+    """The addresses that this pod asks for names."""
+    lines = (line.split() for line in file.read_text().splitlines())
+    return tuple(parts[1] for parts in lines if len(parts) > 1 and parts[0] == "nameserver")
 
 
 def apply(capture: Capture, *, dry_run: bool = False) -> None:
