@@ -342,6 +342,28 @@ _SERVICE_ENTRY: tuple[Page, ...] = (
     ("M2409", "warning", "TCP without address", "Without an address of its own, such a service takes the whole port."),
 )
 
+_LATER: tuple[Page, ...] = (
+    ("M2601", "error", "empty Sidecar", "A Sidecar says at least one thing."),
+    (
+        "M2602",
+        "error or warning",
+        "listeners overlap",
+        "A port, socket or host is written twice or covered by another.",
+    ),
+    (
+        "M2603",
+        "error",
+        "endpoint of a Sidecar",
+        "`defaultEndpoint` is the workload itself: loopback, or a Unix socket.",
+    ),
+    ("M2604", "error", "TLS of a Sidecar", "Only SIMPLE and MUTUAL with files are possible."),
+    ("M2605", "error", "egress proxy", "A proxy for unknown hosts needs mode ALLOW_ANY."),
+    ("M2701", "warning", "patches of Envoy's configuration", "Prefer the mesh's own fields; patches break easily."),
+    ("M2702", "error", "patch without target", "`applyTo` and `operation` say what is patched and how."),
+    ("M2703", "error", "old message", "Envoy knows messages of the v3 API only."),
+    ("M2704", "error", "patch and match", "What is patched cannot be found by this match."),
+)
+
 _MESH: tuple[Page, ...] = (
     ("M2501", "error", "setting of the mesh", "A setting of the mesh has a value that is not possible."),
     ("M2502", "info", "setting without effect yet", "The setting is known and has no effect yet."),
@@ -442,7 +464,7 @@ _ROUTING: tuple[Page, ...] = (
             "the port `tcp-…`."
         ),
     ),
-    ("M3110", "warning", "TLS mode without effect", "The mode is known and has no effect yet."),
+    ("M3110", "warning", "TLS without effect", "The mode, or where certificates come from, has no effect yet."),
     (
         "M3111",
         "warning",
@@ -460,6 +482,7 @@ PAGES: tuple[Page, ...] = (
     *_DESTINATION_RULE,
     *_GATEWAY,
     *_SERVICE_ENTRY,
+    *_LATER,
     *_MESH,
     *_ROUTING,
     *_INJECTION,

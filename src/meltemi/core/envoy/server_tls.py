@@ -6,6 +6,9 @@ Place:  view/gateway ServerTLS → [envoy/server_tls] → envoy/listener
 from meltemi.core.envoy import pb
 from meltemi.core.view.listener import ServerTLS
 
+SECRET_PATIENCE = 15
+"""Seconds that a listener waits for its secrets before it serves its other chains."""
+
 
 def server_tls_socket(tls: ServerTLS) -> pb.TransportSocket:
     """Translate field by field."""
@@ -66,4 +69,4 @@ def _version(name: str) -> "pb.TlsParameters.TlsProtocol":
 
 
 def _secret(name: str) -> pb.SdsSecretConfig:
-    return pb.SdsSecretConfig(name=name, sds_config=pb.ads())
+    return pb.SdsSecretConfig(name=name, sds_config=pb.ads(patience=SECRET_PATIENCE))

@@ -55,11 +55,10 @@ def _table(e: Engine, scope: Scope, port: int) -> list[Slot]:
     """A port's table and its hosts."""
     table = str(port)
     hosts = (*e.get(hosts_at, scope.namespace, port), *e.get(free_hosts, scope.namespace, port))
-    return [
-        _slot(ResourceType.ROUTES, table, Call(function=table_body, args=(table,))),
-        *(_host(e, scope, table, host, port) for host in hosts),
-        _slot(ResourceType.VIRTUAL_HOST, _fallback_name(e, table), Call(function=fallback_body, args=(table,))),
-    ]
+    slots = [_slot(ResourceType.ROUTES, table, Call(function=table_body, args=(table,)))]
+    slots += [_host(e, scope, table, host, port) for host in hosts]
+    # Envoy takes one host for all names a table: one that somebody wrote comes first.
+    return slots if "*" in hosts else [*slots, _fallback(e, table)]
 
 
 def _unknown_table(e: Engine) -> list[Slot]:
@@ -67,7 +66,7 @@ def _unknown_table(e: Engine) -> list[Slot]:
     table = UNKNOWN_TABLE
     return [
         _slot(ResourceType.ROUTES, table, Call(function=table_body, args=(table,))),
-        _slot(ResourceType.VIRTUAL_HOST, _fallback_name(e, table), Call(function=fallback_body, args=(table,))),
+        _fallback(e, table),
     ]
 
 
@@ -85,8 +84,9 @@ def _host(e: Engine, scope: Scope, table: str, host: str, port: int) -> Slot:
     return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{host}:{port}", call)
 
 
-def _fallback_name(e: Engine, table: str) -> str:
-    return f"{table}/{e.get(fallback_label)}"
+def _fallback(e: Engine, table: str) -> Slot:
+    call = Call(function=fallback_body, args=(table,))
+    return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{e.get(fallback_label)}", call)
 
 
 def _slot(type_: ResourceType, name: str, body: Call) -> Slot:

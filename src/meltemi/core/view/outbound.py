@@ -246,7 +246,7 @@ class _Plan:
     def _own(self, wish: Wish, *, by_name: bool) -> None:
         """To the service itself."""
         to = Target(host=wish.host, port=wish.port)
-        names = (wish.host,) if wish.speech is Speech.TLS and by_name else ()
+        names = (wish.host,) if wish.speech is Speech.TLS and by_name and wish.host != "*" else ()
         match = ChainMatch(ranges=wish.ranges, server_names=names, transport=TLS if names else "")
         self._note(to)
         self._place(
@@ -259,7 +259,7 @@ class _Plan:
         )
 
     def _rule(self, wish: Wish, rule: Connections, *, names: tuple[str, ...], by_name: bool) -> None:
-        if not names and by_name and wish.speech is Speech.TLS:
+        if not names and by_name and wish.speech is Speech.TLS and wish.host != "*":
             names = (wish.host,)
         match = ChainMatch(
             ranges=rule.ranges or wish.ranges,

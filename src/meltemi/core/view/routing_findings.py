@@ -10,7 +10,16 @@ from collections.abc import Iterator
 from meltemi.core.check.report import at, warning
 from meltemi.core.compose.delegates import http_rules
 from meltemi.core.compose.destination_rules import subsets_of
-from meltemi.core.compose.gateways import Bound, bound_servers, gateway, gateway_keys, selections, sharing, shut_out
+from meltemi.core.compose.gateways import (
+    Bound,
+    Kind,
+    bound_servers,
+    gateway,
+    gateway_keys,
+    selections,
+    sharing,
+    shut_out,
+)
 from meltemi.core.compose.registry import hosts, service
 from meltemi.core.compose.virtual_services import MESH, Head, gateways_of, head, heads, mesh_winners, virtual_service
 from meltemi.core.compose.visibility import visible
@@ -163,9 +172,17 @@ def _shut_out(server: Bound, first: Bound) -> Finding:
 
 def _without_effect(server: Bound) -> Iterator[Finding]:
     tls = server.server.tls
-    if tls is not None and tls.mode is ServerTLSMode.AUTO_PASSTHROUGH:
-        path = at(server.origin.path, "tls", "mode")
-        yield _on(server.origin.key, warning("M3110", path, "AUTO_PASSTHROUGH has no effect yet", "use PASSTHROUGH"))
+    if tls is None or server.kind is not Kind.TLS:
+        return
+    path = at(server.origin.path, "tls")
+    if tls.mode in (ServerTLSMode.AUTO_PASSTHROUGH, ServerTLSMode.ISTIO_MUTUAL):
+        message = f"{tls.mode.value} has no effect yet"
+        yield _on(server.origin.key, warning("M3110", at(path, "mode"), message, "use PASSTHROUGH or SIMPLE"))
+    elif tls.credential_name or tls.credential_names:
+        name = "credentialName" if tls.credential_name else "credentialNames"
+        message = "certificates are not delivered from Secrets yet: connections are refused"
+        tip = "name files: 'serverCertificate' and 'privateKey'"
+        yield _on(server.origin.key, warning("M3110", at(path, name), message, tip))
 
 
 def service_findings(e: Engine, host: str) -> tuple[Finding, ...]:
