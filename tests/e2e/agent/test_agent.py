@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,17 @@ def test_requests_while_draining_are_answered_and_asked_to_come_elsewhere(served
 
     assert status == 200
     assert "connection: close" in head.lower()
+
+
+def test_listeners_stay_open_beyond_envoys_own_drain_time(served: Pod):
+    config = {"configPath": str(served.folder / "proxy"), "terminationDrainDuration": "60s", "drainDuration": "1s"}
+    agent = served.agent(PROXY_CONFIG=json.dumps(config))
+    until(served.is_ready)
+
+    _end(agent)
+    time.sleep(2.5)
+
+    assert served.get(URL)[0] == 200
 
 
 def test_a_load_on_kept_connections_loses_nothing(served: Pod):
