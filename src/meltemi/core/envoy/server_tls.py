@@ -6,7 +6,7 @@ Place:  view/gateway ServerTLS → [envoy/server_tls] → envoy/listener
 from meltemi.core.envoy import pb
 from meltemi.core.view.listener import ServerTLS
 
-SECRET_PATIENCE = 15
+SECRET_PATIENCE = 5
 """Seconds that a listener waits for its secrets before it serves its other chains."""
 
 

@@ -22,9 +22,10 @@ from meltemi.core.model.registry.service import AppProtocol, Resolution, Service
 from meltemi.core.model.value import Value
 from meltemi.core.view.destination import Target, exists
 from meltemi.core.view.listener import PLAIN_HTTP, RAW, TLS, Chain, ChainMatch, Listener, Share, distinct
+from meltemi.core.view.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER
 from meltemi.core.view.route import Client
 from meltemi.core.view.tcp_route import Connections, connection_labels, tcp_rules, tls_rules
-from meltemi.core.view.unknown import BLACK_HOLE, PASSTHROUGH, resolves_names, unknown_destination
+from meltemi.core.view.unknown import resolves_names, unknown_destination
 
 ANY = "0.0.0.0"
 ANY_V6 = "::"
@@ -151,8 +152,8 @@ def virtual_outbound(e: Engine, families: tuple[str, ...]) -> Listener:
     loop = Chain(
         name="virtualOutbound-blackhole",
         match=ChainMatch(port=port),
-        shares=(Share(cluster=BLACK_HOLE),),
-        stat_prefix=BLACK_HOLE,
+        shares=(Share(cluster=BLACK_HOLE_CLUSTER),),
+        stat_prefix=BLACK_HOLE_CLUSTER,
     )
     cluster = e.get(unknown_destination)
     by_name = e.get(resolves_names)
@@ -169,7 +170,7 @@ def virtual_outbound(e: Engine, families: tuple[str, ...]) -> Listener:
         inspect_tls=by_name,
         inspect_http=by_name,
         detection_timeout=mesh(e).protocol_detection_timeout,
-        needs=frozenset((cluster, BLACK_HOLE)),
+        needs=frozenset((cluster, BLACK_HOLE_CLUSTER)),
     )
 
 
@@ -194,7 +195,7 @@ def outbound_listener(e: Engine, client: Client, families: tuple[str, ...], addr
         inspect_tls=names or sniffs,
         inspect_http=sniffs,
         detection_timeout=mesh(e).protocol_detection_timeout,
-        needs=frozenset(clusters & plan.known) | (clusters & {PASSTHROUGH, BLACK_HOLE}),
+        needs=frozenset(clusters & plan.known) | (clusters & {PASSTHROUGH_CLUSTER, BLACK_HOLE_CLUSTER}),
         origin=tuple(dict.fromkeys(plan.origins)),
     )
 

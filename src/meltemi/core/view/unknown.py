@@ -7,11 +7,8 @@ Source: Istio, MeshConfig.outboundTrafficPolicy
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.mesh import OutboundMode
+from meltemi.core.view.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER
 
-PASSTHROUGH = "PassthroughCluster"
-"""To where the client wanted to go."""
-BLACK_HOLE = "BlackHoleCluster"
-"""Nowhere: it has no endpoints."""
 DYNAMIC = "AllowAnyDynamicDNSCluster"
 """To the host that the request names, resolved when it is asked for."""
 
@@ -19,7 +16,7 @@ DYNAMIC = "AllowAnyDynamicDNSCluster"
 def unknown_destination(e: Engine) -> str:
     """The cluster for connections that no service stands for."""
     registry_only = mesh(e).outbound_traffic_policy.mode is OutboundMode.REGISTRY_ONLY
-    return BLACK_HOLE if registry_only else PASSTHROUGH
+    return BLACK_HOLE_CLUSTER if registry_only else PASSTHROUGH_CLUSTER
 
 
 def resolves_names(e: Engine) -> bool:
@@ -34,5 +31,5 @@ def unknown_host(e: Engine) -> str:
 
 def fallback_label(e: Engine) -> str:
     """What the virtual host for all other names is called."""
-    names = {BLACK_HOLE: "block_all", PASSTHROUGH: "allow_any", DYNAMIC: "allow_any_dynamic_dns"}
+    names = {BLACK_HOLE_CLUSTER: "block_all", PASSTHROUGH_CLUSTER: "allow_any", DYNAMIC: "allow_any_dynamic_dns"}
     return names[e.get(unknown_host)]

@@ -19,9 +19,10 @@ from meltemi.core.model.registry.service import AppProtocol, Resolution
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.destination import Target, alias, exists, real_host
+from meltemi.core.view.names import BLACK_HOLE_CLUSTER
 from meltemi.core.view.rewrite import Answer
 from meltemi.core.view.route import Client, Route, Split, default_route, label_names, routes_of
-from meltemi.core.view.unknown import BLACK_HOLE, fallback_label, unknown_host
+from meltemi.core.view.unknown import fallback_label, unknown_host
 
 HTTP_PORT = 80
 """Where hosts of VirtualServices are served that no service stands for. Source: Istio."""
@@ -180,7 +181,7 @@ def outbound_fallback(e: Engine, table: str) -> VirtualHost:
     """Who answers for names that nobody in a sidecar's table has: the original destination, or an error."""
     cluster, label = e.get(unknown_host), e.get(fallback_label)
     name = f"{table}/{label}"
-    if cluster == BLACK_HOLE:
+    if cluster == BLACK_HOLE_CLUSTER:
         refusal = Route(name=label, answer=Answer(status=502), retry=None)
         return VirtualHost(name=name, domains=("*",), routes=(refusal,))
     pass_on = Route(name=label, splits=(Split(to=Target(host="", port=0, fixed=cluster)),), retry=None)
