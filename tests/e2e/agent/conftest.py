@@ -134,7 +134,7 @@ def http_listener(name: str, port: int, cluster: str) -> dict[str, object]:
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER}}],
     }
-    filter_ = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
+    filter_: dict[str, object] = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
     return _listener(name, port, filter_)
 
 
