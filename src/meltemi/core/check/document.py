@@ -8,16 +8,20 @@ from collections.abc import Iterator
 from meltemi.core.check.context import Context
 from meltemi.core.check.destination_rule import check_destination_rule
 from meltemi.core.check.effect import check_effect
+from meltemi.core.check.envoy_filter import check_envoy_filter
 from meltemi.core.check.gateway import check_gateway
 from meltemi.core.check.report import at, error
 from meltemi.core.check.service_entry import check_service_entry
+from meltemi.core.check.sidecar import check_sidecar
 from meltemi.core.check.virtual_service import check_virtual_service
+from meltemi.core.check.workload_group import check_proxy_config, check_workload_entry, check_workload_group
 from meltemi.core.model.document import Document, Path
 from meltemi.core.model.finding import Finding
-from meltemi.core.model.kinds import KindRole, kind_of
+from meltemi.core.model.kinds import NETWORKING, KindRole, kind_of
 from meltemi.core.model.traffic.destination_rule import DestinationRule
 from meltemi.core.model.traffic.gateway import Gateway
-from meltemi.core.model.traffic.service_entry import ServiceEntry
+from meltemi.core.model.traffic.service_entry import ServiceEntry, WorkloadEntry
+from meltemi.core.model.traffic.sidecar import ProxyConfig, Sidecar, WorkloadGroup
 from meltemi.core.model.traffic.virtual_service import VirtualService
 from meltemi.core.model.tree import Tree
 from meltemi.core.model.value import Value
@@ -30,7 +34,7 @@ def check_document_rules(document: Document[Value], tree: Tree) -> Iterator[Find
     """Every fault of a document, and every statement in it that has no effect yet. `tree`: as it was written."""
     context = Context(key=document.key, meta=document.meta)
     kind = kind_of(document.key.group, document.key.kind)
-    if kind is None or kind.role is not KindRole.MESH:
+    if kind is None or kind.role is KindRole.KUBE or kind.group != NETWORKING:
         return
     yield from _check_annotations(context)
     match document.spec:
@@ -42,8 +46,16 @@ def check_document_rules(document: Document[Value], tree: Tree) -> Iterator[Find
             yield from check_gateway(spec, context)
         case ServiceEntry() as spec:
             yield from check_service_entry(spec, context)
+        case Sidecar() as spec:
+            yield from check_sidecar(spec, context)
+        case WorkloadEntry() as spec:
+            yield from check_workload_entry(spec)
+        case WorkloadGroup() as spec:
+            yield from check_workload_group(spec)
+        case ProxyConfig() as spec:
+            yield from check_proxy_config(spec)
         case _:
-            return
+            yield from check_envoy_filter(tree)
     yield from check_effect(document.key.kind, tree)
 
 

@@ -50,7 +50,14 @@ def check_server_tls(tls: ServerTLSSettings | None, path: Path) -> Iterator[Find
         yield from _check_mesh_certificates(tls, path)
         return
     if tls.mode in PASSED_ON:
-        if _files(tls) or tls.ca_certificates or tls.ca_crl or tls.credential_name or tls.credential_names:
+        if (
+            tls.server_certificate
+            or tls.private_key
+            or tls.ca_certificates
+            or tls.ca_crl
+            or tls.credential_name
+            or tls.credential_names
+        ):
             yield warning(
                 "M2306", path, f"mode {tls.mode} does not read certificates", "remove them, or change the mode"
             )
@@ -70,15 +77,11 @@ def _check_versions(tls: ServerTLSSettings, path: Path) -> Iterator[Finding]:
     seen: set[str] = set()
     for i, name in enumerate(tls.cipher_suites):
         place = at(path, "cipherSuites", i)
-        if name not in CIPHERS:
+        if name.lstrip("+-!") not in CIPHERS:
             yield warning("M2307", place, f"unknown cipher suite {name!r} is left out")
         elif name in seen:
             yield warning("M2307", place, f"cipher suite {name!r} is written twice")
         seen.add(name)
-
-
-def _files(tls: ServerTLSSettings) -> bool:
-    return bool(tls.server_certificate or tls.private_key)
 
 
 def _check_mesh_certificates(tls: ServerTLSSettings, path: Path) -> Iterator[Finding]:
@@ -98,7 +101,7 @@ def _check_mesh_certificates(tls: ServerTLSSettings, path: Path) -> Iterator[Fin
 
 def _check_sources(tls: ServerTLSSettings, path: Path) -> Iterator[Finding]:
     """SIMPLE, MUTUAL and OPTIONAL_MUTUAL."""
-    sources = (tls.credential_name, tls.credential_names, _files(tls), tls.tls_certificates)
+    sources = (tls.credential_name, tls.credential_names, tls.server_certificate, tls.tls_certificates)
     if sum(bool(source) for source in sources) > 1:
         words = "'credentialName', 'credentialNames', 'serverCertificate' with 'privateKey', 'tlsCertificates'"
         yield error("M2308", path, "certificates are named in more than one way", f"keep one of {words}")

@@ -14,7 +14,7 @@ from meltemi.core.check.fault import check_fault
 from meltemi.core.check.gateway_names import MESH, check_gateway_names
 from meltemi.core.check.headers import check_authority, check_headers, is_claim
 from meltemi.core.check.match import check_http_match, check_tcp_match, check_tls_match
-from meltemi.core.check.names import host_fault, is_address, overlap
+from meltemi.core.check.names import check_sni, is_address, overlap
 from meltemi.core.check.report import ROOT, at, error, required
 from meltemi.core.check.retry import check_retry
 from meltemi.core.check.rewrite import check_direct_response, check_redirect, check_rewrite
@@ -54,11 +54,12 @@ def _check_delegate(service: VirtualService) -> Iterator[Finding]:
 def _check_hosts(service: VirtualService) -> Iterator[Finding]:
     path = at(ROOT, "hosts")
     mesh = not service.gateways or MESH in service.gateways
+    passed_on = any(match.sni_hosts for route in service.tls for match in route.match)
     sound = True
     for i, host in enumerate(service.hosts):
-        fault = host_fault(host, wildcard=True)
-        if fault and not is_address(host):
-            yield error("M2001", at(path, i), fault)
+        faults = tuple(check_sni(host, at(path, i), gateway=passed_on and not mesh))
+        if faults and not is_address(host):
+            yield from faults
         elif mesh and host == "*":
             tip = "name the hosts, or bind it to gateways only"
             yield error("M2002", at(path, i), "'*' would catch all traffic of the mesh", tip)

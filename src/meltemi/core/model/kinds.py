@@ -13,7 +13,8 @@ from meltemi.core.model.kube.workload import Deployment, ReplicaSet
 from meltemi.core.model.later import LATER
 from meltemi.core.model.traffic.destination_rule import DestinationRule
 from meltemi.core.model.traffic.gateway import Gateway
-from meltemi.core.model.traffic.service_entry import ServiceEntry
+from meltemi.core.model.traffic.service_entry import ServiceEntry, WorkloadEntry
+from meltemi.core.model.traffic.sidecar import ProxyConfig, Sidecar, WorkloadGroup
 from meltemi.core.model.traffic.virtual_service import VirtualService
 from meltemi.core.model.value import Value
 
@@ -48,7 +49,7 @@ class Kind(Value, frozen=True, kw_only=True):
     namespaced: bool = True
     role: KindRole
     content: type[Value] | None = None
-    """Of `spec` for mesh kinds, of the whole object for Kubernetes kinds; None where it is not read."""
+    """Of `spec`, for Kubernetes kinds of the whole object; None where it is not read."""
     old_groups: tuple[tuple[str, str], ...] = ()
     """(group, version) under which the same objects were once written."""
 
@@ -122,6 +123,14 @@ _EFFECTIVE = (
     _kube("ReplicaSet", "replicasets", ReplicaSet, "rs", group="apps", versions=("v1", "v1beta2"), old=(_EXTENSIONS,)),
 )
 
+_READ: dict[tuple[str, str], type[Value]] = {
+    (NETWORKING, "Sidecar"): Sidecar,
+    (NETWORKING, "WorkloadEntry"): WorkloadEntry,
+    (NETWORKING, "WorkloadGroup"): WorkloadGroup,
+    (NETWORKING, "ProxyConfig"): ProxyConfig,
+}
+"""Kinds without effect whose content is read nevertheless: their faults are told."""
+
 _KNOWN = tuple(
     Kind(
         group=group,
@@ -132,6 +141,7 @@ _KNOWN = tuple(
         short_names=short_names,
         namespaced=namespaced,
         role=KindRole.LATER,
+        content=_READ.get((group, kind)),
     )
     for group, kind, versions, plural, short_names, namespaced in LATER
 )

@@ -109,7 +109,7 @@ class Composer:
         items: list[Node] = []
         size = 1
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            node = self._node(event, depth + 1)
+            node = _rejoined(event, self._node(event, depth + 1))
             items.append(node)
             size += node.size
             _bound(size, place)
@@ -142,6 +142,20 @@ class Composer:
         start, end = event.start_mark, event.end_mark
         width = end.column - start.column if end.line == start.line else 1
         return start.line + 1 + self._offset, start.column + 1, max(width, 1)
+
+
+def _rejoined(event: Any, node: Node) -> Node:
+    """`[1::]` holds a text for kubectl; our scanners see a mapping whose key ends before the last colon."""
+    start, end = event.start_mark, event.end_mark
+    braces = start.index != end.index
+    if not isinstance(event, yaml.MappingStartEvent) or braces or not node.pairs or len(node.pairs) > 1:
+        return node
+    name, place, value = node.pairs[0]
+    line, column, width = place
+    if width != len(name) or value.value is not None or value.items is not None or value.pairs is not None:
+        return node
+    joined = value.place[:2] == (line, column + width + 1)
+    return Node(name + ":", (line, column, width + 1)) if joined else node
 
 
 def _bound(size: int, place: Place) -> None:

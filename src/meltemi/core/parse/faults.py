@@ -40,7 +40,7 @@ class Faults:
 
 def did_you_mean(word: str, known: Iterable[str], *, listed: int = 12) -> str:
     """A help that names the nearest known word, or all of them where they are few, or nothing."""
-    words = sorted(known)
+    words = sorted(str(one) for one in known)  # members of enums too
     folded = {known_word.lower(): known_word for known_word in words}
     near = folded.get(word.lower()) or next(iter(get_close_matches(word, words, n=1, cutoff=0.6)), None)
     if near:

@@ -41,9 +41,8 @@ class Written(Value, frozen=True, kw_only=True):
 def read(file: str, text: bytes) -> tuple[tuple[Written, ...], tuple[Finding, ...]]:
     """All documents of a file that can be read, and a finding for each that cannot."""
     if len(text) > MAX_BYTES:
-        return (), (
-            _finding(file, DocumentError("M1001", f"the file has {len(text)} bytes, {MAX_BYTES} are read", (1, 1, 1))),
-        )
+        too_long = DocumentError("M1003", f"the file has {len(text)} bytes, {MAX_BYTES} are read", (1, 1, 1))
+        return (), (_finding(file, too_long),)
     try:
         content = text.decode("utf-8-sig")
     except UnicodeDecodeError as e:
@@ -125,7 +124,9 @@ def _json(text: str) -> Tree:
     if not text.lstrip().startswith(("{", "[")):
         return None
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        tree = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        json.dumps(tree, ensure_ascii=False).encode()  # refuses halves of surrogate pairs
+        return tree
     except (ValueError, RecursionError):
         return None
 
