@@ -4,6 +4,7 @@ Place:  shell/agent · apps/agent → [run]
 """
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -49,9 +50,9 @@ class Agent:
     async def _run_envoy(self, envoy: Envoy) -> None:
         # An Envoy without control plane could only wait, and less patiently than we do.
         socket = self._settings.xds_socket
-        if not _exists(socket):
+        if not _may_connect(socket):
             log("waiting for the control plane", socket=socket)
-        while not _exists(socket):  # noqa: ASYNC110 -- another process makes it
+        while not _may_connect(socket):  # noqa: ASYNC110 -- another process makes it
             await asyncio.sleep(_LOOK_EVERY)
         await envoy.run()
 
@@ -83,8 +84,9 @@ class Agent:
         return Response(200)
 
 
-def _exists(file: str) -> bool:
-    return Path(file).exists()
+def _may_connect(socket: str) -> bool:
+    # It belongs to root for a moment after it is made.
+    return os.access(socket, os.W_OK)
 
 
 async def main(settings: Settings) -> None:
