@@ -4,8 +4,8 @@ Place:  compose/virtual_services → [compose/delegates] → view/route
 Source: Istio, "Virtual Service", message Delegate: one level deep; a merged match holds both sides' conditions
 """
 
+from meltemi.core.compose.export import reaches
 from meltemi.core.compose.virtual_services import GROUP, KIND, head, virtual_service
-from meltemi.core.compose.visibility import reaches
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin, Path
 from meltemi.core.model.traffic.common import StringMatch

@@ -8,10 +8,10 @@ Source: Istio, "Virtual Service", and ops/best-practices/traffic-management, "Sp
 
 from collections.abc import Mapping
 
+from meltemi.core.compose.export import reaches, settled_export
 from meltemi.core.compose.hosts import closest, qualified
 from meltemi.core.compose.inputs import document, keys
 from meltemi.core.compose.mesh import mesh
-from meltemi.core.compose.visibility import reaches, settled_export
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key
 from meltemi.core.model.traffic.virtual_service import VirtualService

@@ -10,7 +10,7 @@ from meltemi.core.compose.hosts import qualified
 from meltemi.core.compose.registry import service
 from meltemi.core.compose.visibility import visible
 from meltemi.core.engine.engine import Engine
-from meltemi.core.model.registry.service import Resolution
+from meltemi.core.model.registry.service import AppProtocol, Resolution
 from meltemi.core.model.traffic.common import Destination
 from meltemi.core.model.value import Value
 from meltemi.core.view.names import cluster_name
@@ -51,9 +51,11 @@ def real_host(e: Engine, host: str) -> str:
 
 
 def ports(e: Engine, host: str) -> tuple[int, ...]:
-    """Port numbers of a service; none where there is no such service."""
+    """Port numbers of a service that have clusters; an ExternalName has none of its own."""
     found = e.get(service, host)
-    return tuple(p.number for p in found.ports) if found else ()
+    if found is None or found.resolution is Resolution.ALIAS:
+        return ()
+    return tuple(p.number for p in found.ports if p.protocol is not AppProtocol.UDP)
 
 
 def target(e: Engine, written: Destination, *, namespace: str, port: int) -> Target:

@@ -6,11 +6,11 @@ Source: Istio, "Gateway", "Virtual Service"
 
 from collections.abc import Iterable, Mapping
 
+from meltemi.core.compose.export import reaches
 from meltemi.core.compose.gateways import Bound, Kind, bound_servers, server_hosts, sharing
 from meltemi.core.compose.hosts import common
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.virtual_services import Head, gateway_heads
-from meltemi.core.compose.visibility import reaches
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
 from meltemi.core.model.proxy import Scope

@@ -115,7 +115,7 @@ def claim(e: Engine, host: str, namespace: str) -> Claim:
         return Claim(age=("\uffff", host), full=(host,), others=())
     named = [n for a in e.get(aliases_of, host) if e.get(visible, a, namespace) for n in short_names(a, namespace)]
     own = short_names(host, namespace) if found.kubernetes else (host,)
-    dotted = (f"{host}.",) if found.kubernetes else ()
+    dotted = () if host.startswith("*") else (f"{host}.",)
     addresses = tuple(_bare(a) for a in found.addresses if is_ip(a))
     each = tuple(f"*.{n}" for n in own) if found.kubernetes and found.headless else ()
     return Claim(
