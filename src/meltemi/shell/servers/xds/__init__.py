@@ -1,1 +1,1 @@
-"""See docs/architecture.md, the room `shell/servers/xds`."""
+"""The xDS server: delta ADS, a Unix socket a pod."""

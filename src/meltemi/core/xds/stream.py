@@ -1,0 +1,360 @@
+"""One aggregated delta stream as a machine without I/O: an offer and events in, effects out.
+
+Place:  xds · driven by servers/xds (requests, time) and shell/publish (changes of the offer)
+
+Make before break: what names a cluster is sent only when the proxy has acknowledged the cluster and its endpoints; a
+cluster is removed only when nothing that the proxy holds names it, and no request under way may come back to it.
+
+What Envoy does, and this answers (docs/envoy.md): a cluster that is sent again needs its endpoints again; virtual
+hosts are asked for once, without names, for all route tables together, and a table waits for its first ones; a response
+that is refused may have been taken in part or not at all.
+Source: Envoy, "xDS REST and gRPC protocol", incremental xDS.
+"""
+
+from dataclasses import dataclass, field
+
+from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
+from meltemi.core.xds.holdings import Holdings
+from meltemi.core.xds.offer import Offer
+
+CLUSTER, ENDPOINTS = ResourceType.CLUSTER, ResourceType.ENDPOINTS
+ROUTES, VIRTUAL_HOST = ResourceType.ROUTES, ResourceType.VIRTUAL_HOST
+WILDCARD = frozenset({CLUSTER, ResourceType.LISTENER})
+"""Types of which a proxy gets all that there is."""
+_WAIT_FOR_CLUSTERS = frozenset({ResourceType.LISTENER, ResourceType.EXTENSION, ROUTES, VIRTUAL_HOST})
+
+
+@dataclass(slots=True)
+class _Type:
+    """What one proxy wants of a type, has been sent, and holds."""
+
+    subscribed: bool = False
+    names: set[str] = field(default_factory=set[str])
+    sent: dict[str, str] = field(default_factory=dict[str, str])
+    held: dict[str, str] = field(default_factory=dict[str, str])
+    refused: dict[str, str] = field(default_factory=dict[str, str])
+    absent: set[str] = field(default_factory=set[str])
+    """Names that were asked for and answered with "there is none"."""
+    dirty: set[str] = field(default_factory=set[str])
+    in_flight: dict[str, dict[str, Resource | None]] = field(default_factory=dict[str, dict[str, Resource | None]])
+    """Nonce → name → what was sent; None for a removal."""
+    apart: list[set[str]] = field(default_factory=list[set[str]])
+    """Groups of names that are sent in responses of their own: a response that held them all was refused."""
+
+
+@dataclass(slots=True)
+class Stream:
+    """What one proxy wants, has been sent and holds, of all types."""
+
+    offer: Offer
+    _types: dict[ResourceType, _Type] = field(default_factory=lambda: {kind: _Type() for kind in ResourceType})
+    _holdings: Holdings = field(default_factory=Holdings)
+    _nonce: int = 0
+    _started_tables: set[str] = field(default_factory=set[str])
+    """Route tables whose virtual hosts the proxy has been told of, be it that there are none."""
+    wake_at: float | None = None
+    """When `on_time` has something to do; None for never."""
+
+    def on_request(self, request: Request, now: float) -> list[Effect]:
+        """A request arrived at a time (seconds, monotonic)."""
+        state = self._types[request.type]
+        effects: list[Effect] = []
+        if not state.subscribed:
+            self._first(request, state, now)
+        if request.nonce:
+            effects = self._answered(request, state, now)
+        self._subscribe(request, state, now)
+        return effects + self._pump(now)
+
+    def on_change(self, changed: dict[ResourceType, set[str]], now: float) -> list[Effect]:
+        """The offer changed at these names."""
+        for kind, names in changed.items():
+            self._types[kind].dirty |= names
+        return self._pump(now)
+
+    def on_offer(self, offer: Offer, now: float) -> list[Effect]:
+        """Another offer takes the place of the old one: the proxy's scope has changed."""
+        self.offer = offer
+        for kind, state in self._types.items():
+            state.dirty |= offer.of(kind).keys() | state.sent.keys()
+        return self._pump(now)
+
+    def on_time(self, now: float) -> list[Effect]:
+        """`wake_at` has come."""
+        return self._pump(now)
+
+    def current(self) -> bool:
+        """Whether the proxy has answered for everything that it is offered: acknowledged, or refused."""
+        asked = all(self._types[kind].subscribed for kind in WILDCARD)
+        hosts = self._types[VIRTUAL_HOST].subscribed or not self._types[ROUTES].held
+        return asked and hosts and not self.waiting()
+
+    def waiting(self) -> list[tuple[ResourceType, str]]:
+        """What the proxy is offered and has not yet acknowledged nor refused; removals that wait are not counted."""
+        return [
+            (kind, name)
+            for kind, state in self._types.items()
+            if state.subscribed
+            for name in (self._wanted(kind, state) if state.dirty or state.in_flight else ())
+            if state.held.get(name) != self._version(kind, name) and not self._is_excused(kind, name)
+        ]
+
+    def held(self, kind: ResourceType) -> dict[str, str]:
+        """Name → version that the proxy has acknowledged."""
+        return dict(self._types[kind].held)
+
+    def refused(self) -> list[tuple[ResourceType, str]]:
+        """What the proxy refuses of its present offer."""
+        return [
+            (kind, name)
+            for kind, state in self._types.items()
+            for name in state.refused
+            if self._is_refused(kind, name)
+        ]
+
+    # === requests ===
+
+    def _first(self, request: Request, state: _Type, now: float) -> None:
+        """The first request of a type says what the proxy holds from an earlier stream."""
+        state.subscribed = True
+        state.sent = dict(request.initial)
+        state.held = dict(request.initial)
+        offered = self.offer.of(request.type)
+        for name, version in request.initial.items():
+            resource = offered.get(name)
+            if resource is not None and resource.version == version:
+                self._holdings.sent(resource, 0)
+            elif request.type in _WAIT_FOR_CLUSTERS:
+                self._holdings.unknown(now)
+        if request.type is ROUTES:
+            self._started_tables |= request.initial.keys()
+        state.dirty |= offered.keys() | request.initial.keys()
+
+    def _subscribe(self, request: Request, state: _Type, now: float) -> None:
+        for name in request.subscribe:
+            if name == "*":
+                continue
+            state.names.add(name)
+            state.dirty.add(name)
+            state.absent.discard(name)
+            if name not in request.initial:
+                state.sent.pop(name, None)  # asked for by name: the proxy has lost it, or never had it
+        for name in request.unsubscribe:
+            state.names.discard(name)
+            for mapping in (state.sent, state.held, state.refused):
+                mapping.pop(name, None)
+            self._holdings.settled(request.type, name, self._nonce + 1, now)
+            if request.type is ROUTES:
+                self._lose_table(name, now)
+
+    def _lose_table(self, table: str, now: float) -> None:
+        """The proxy no longer wants a route table: its virtual hosts went with it."""
+        self._started_tables.discard(table)
+        hosts = self._types[VIRTUAL_HOST]
+        for name in [name for name in hosts.sent if _table(name) == table]:
+            hosts.sent.pop(name)
+            hosts.held.pop(name, None)
+            self._holdings.settled(VIRTUAL_HOST, name, self._nonce + 1, now)
+
+    def _answered(self, request: Request, state: _Type, now: float) -> list[Effect]:
+        sent = state.in_flight.pop(request.nonce, None)
+        if sent is None:
+            return []
+        if request.error:
+            return self._nacked(request, state, sent, now)
+        effects: list[Effect] = []
+        for name, resource in sent.items():
+            self._holdings.settled(request.type, name, int(request.nonce), now)
+            if resource is None:
+                state.held.pop(name, None)
+                continue
+            state.held[name] = resource.version
+            if state.refused.pop(name, None) is not None:
+                effects.append(Accepted(type=request.type, name=name))
+        if request.type is ROUTES:  # their virtual hosts may come now
+            hosts = self._types[VIRTUAL_HOST]
+            hosts.dirty |= self.offer.of(VIRTUAL_HOST).keys() - hosts.sent.keys()
+        return effects
+
+    def _nacked(self, request: Request, state: _Type, sent: dict[str, Resource | None], now: float) -> list[Effect]:
+        """One alone is the culprit; of several, each half is sent again on its own."""
+        for name in sent:
+            self._holdings.refused(request.type, name, int(request.nonce), now)
+            if name in state.held:
+                state.sent[name] = state.held[name]
+            else:
+                state.sent.pop(name, None)
+        state.dirty |= sent.keys()
+        if len(sent) > 1:
+            names = sorted(sent)
+            middle = len(names) // 2
+            state.apart += [set(names[:middle]), set(names[middle:])]
+            return []
+        name, resource = next(iter(sent.items()))
+        if resource is None:
+            return []
+        state.refused[name] = resource.version
+        return [Refused(resource=resource, reason=request.error)]
+
+    # === what is to be sent ===
+
+    def _pump(self, now: float) -> list[Effect]:
+        """Everything that may be sent now, in the order in which it is made."""
+        effects: list[Effect] = []
+        self.wake_at = None
+        for kind in ResourceType:
+            state = self._types[kind]
+            if state.subscribed and (state.dirty or (kind is VIRTUAL_HOST and self._new_tables())):
+                effects += self._send(kind, state, now)
+        return effects
+
+    def _send(self, kind: ResourceType, state: _Type, now: float) -> list[Effect]:
+        put: dict[str, Resource | None] = {}
+        later: set[str] = set()
+        unready = self._unready_tables() if kind is VIRTUAL_HOST and self._new_tables() else ()
+        for name in sorted(state.dirty):
+            resource = self.offer.of(kind).get(name)
+            if resource is None:
+                if self._may_remove(kind, state, name, now):
+                    put[name] = None
+                elif name in state.sent:
+                    later.add(name)
+            elif self._is_due(kind, state, resource):
+                if self._may_send(resource) and not (unready and _table(name) in unready):
+                    put[name] = resource
+                else:
+                    later.add(name)
+        state.dirty = later
+        if kind is VIRTUAL_HOST:
+            self._start_tables(put)
+        return self._responses(kind, state, put)
+
+    def _responses(self, kind: ResourceType, state: _Type, put: dict[str, Resource | None]) -> list[Effect]:
+        parts = [{name: put.pop(name) for name in sorted(group) if name in put} for group in state.apart]
+        effects: list[Effect] = [self._respond(kind, state, part) for part in parts if part]
+        state.apart = [group for group in state.apart if group & state.dirty]
+        if put:
+            effects.append(self._respond(kind, state, put))
+        return effects
+
+    def _respond(self, kind: ResourceType, state: _Type, put: dict[str, Resource | None]) -> Send:
+        self._nonce += 1
+        nonce = str(self._nonce)
+        state.in_flight[nonce] = put
+        for name, resource in put.items():
+            if resource is None:
+                state.sent.pop(name, None)
+                state.absent.add(name)
+                if kind is CLUSTER:
+                    self._holdings.forget(name)
+                continue
+            state.sent[name] = resource.version
+            state.absent.discard(name)
+            self._holdings.sent(resource, self._nonce)
+            if kind is CLUSTER:
+                self._resend_endpoints(name)
+        return Send(
+            type=kind,
+            nonce=nonce,
+            resources=tuple(one for one in put.values() if one is not None),
+            removed=tuple(name for name, one in put.items() if one is None),
+        )
+
+    def _resend_endpoints(self, cluster: str) -> None:
+        """Envoy warms a cluster that it is sent again until its endpoints come again, and does not ask for them."""
+        endpoints = self._types[ENDPOINTS]
+        if endpoints.sent.pop(cluster, None) is not None:
+            endpoints.dirty.add(cluster)
+
+    def _start_tables(self, put: dict[str, Resource | None]) -> None:
+        """A route table that the proxy has waits for its first virtual hosts: if there are none, say so."""
+        told = {_table(name) for name in put}
+        for table in self._new_tables():
+            if table in told:
+                self._started_tables.add(table)
+            elif not any(_table(name) == table for name in self.offer.of(VIRTUAL_HOST)):
+                put[f"{table}/none"] = None
+                self._started_tables.add(table)
+
+    def _new_tables(self) -> set[str]:
+        return self._types[ROUTES].held.keys() - self._started_tables
+
+    def _wanted(self, kind: ResourceType, state: _Type) -> set[str]:
+        """Names of the offer that the proxy wants."""
+        offered = self.offer.of(kind).keys()
+        if kind in WILDCARD:
+            return set(offered)
+        if kind is VIRTUAL_HOST:
+            tables = self._types[ROUTES].held
+            return {name for name in offered if _table(name) in tables}
+        return offered & state.names
+
+    def _wants(self, kind: ResourceType, state: _Type, name: str) -> bool:
+        if kind in WILDCARD:
+            return True
+        if kind is VIRTUAL_HOST:
+            return _table(name) in self._types[ROUTES].held or name in state.names
+        return name in state.names
+
+    def _is_due(self, kind: ResourceType, state: _Type, resource: Resource) -> bool:
+        name, version = resource.name, resource.version
+        return self._wants(kind, state, name) and version not in (state.sent.get(name), state.refused.get(name))
+
+    def _may_send(self, resource: Resource) -> bool:
+        """Whether every cluster that it names, and that there is, is in the proxy's hands."""
+        clusters, endpoints = self._types[CLUSTER], self._types[ENDPOINTS]
+        for cluster in resource.needs:
+            if cluster not in self.offer.of(CLUSTER):
+                continue
+            if cluster not in clusters.held:
+                return False
+            if cluster in self.offer.of(ENDPOINTS) and cluster not in endpoints.held:
+                return False
+        return True
+
+    def _unready_tables(self) -> set[str]:
+        """Route tables that have no virtual hosts yet and must wait for some of theirs: the first come together,
+        since the listener serves as soon as it has one."""
+        return {
+            table
+            for resource in self.offer.of(VIRTUAL_HOST).values()
+            if (table := _table(resource.name)) not in self._started_tables
+            and not self._may_send(resource)
+            and not self._is_hopeless(resource)
+        }
+
+    def _is_hopeless(self, resource: Resource) -> bool:
+        """It names a cluster that the proxy refuses: nothing waits for it."""
+        return any(self._is_refused(CLUSTER, cluster) for cluster in resource.needs)
+
+    def _may_remove(self, kind: ResourceType, state: _Type, name: str, now: float) -> bool:
+        if kind is CLUSTER:
+            return name in state.sent and self._is_free(name, now)
+        if kind in (ResourceType.LISTENER, VIRTUAL_HOST) and name in state.sent:
+            return True
+        return name in state.names and name not in state.sent and name not in state.absent
+
+    def _is_free(self, cluster: str, now: float) -> bool:
+        free_at = self._holdings.free_at(cluster)
+        if free_at is not None and now < free_at:
+            self.wake_at = min(free_at, self.wake_at or free_at)
+        return free_at is not None and now >= free_at
+
+    def _version(self, kind: ResourceType, name: str) -> str | None:
+        resource = self.offer.of(kind).get(name)
+        return resource.version if resource else None
+
+    def _is_excused(self, kind: ResourceType, name: str) -> bool:
+        """The proxy refuses it, or a cluster that it names."""
+        resource = self.offer.of(kind).get(name)
+        return self._is_refused(kind, name) or (resource is not None and self._is_hopeless(resource))
+
+    def _is_refused(self, kind: ResourceType, name: str) -> bool:
+        version = self._version(kind, name)
+        return version is not None and self._types[kind].refused.get(name) == version
+
+
+def _table(virtual_host: str) -> str:
+    """The route table of a virtual host's resource name, `TABLE/HOST`; the host holds no slash."""
+    return virtual_host.rpartition("/")[0]

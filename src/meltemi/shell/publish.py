@@ -1,0 +1,393 @@
+"""Carry what the engine derives to the proxies, and what the proxies say back to the authors.
+
+Place:  engine ⇄ [publish] ⇄ servers/xds; asked by servers/api (who has what, findings, waiting)
+
+Proxies of equal scope share one Offer. After each settle the offers are changed where watched cells changed, and only
+the streams of those scopes look at the changed names.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from meltemi.core.engine.engine import Cell, Engine
+from meltemi.core.model.document import Path
+from meltemi.core.model.finding import Finding, Severity
+from meltemi.core.model.proxy import Proxy, Role, Scope
+from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.pipeline.slot import Slot
+from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
+from meltemi.core.xds.offer import Offer
+from meltemi.core.xds.stream import Stream
+from meltemi.core.xds.wire import response
+
+log: Any = structlog.get_logger(__name__)
+
+SHORT = {
+    ResourceType.CLUSTER: "CDS",
+    ResourceType.ENDPOINTS: "EDS",
+    ResourceType.EXTENSION: "ECDS",
+    ResourceType.LISTENER: "LDS",
+    ResourceType.ROUTES: "RDS",
+    ResourceType.VIRTUAL_HOST: "VHDS",
+}
+"""As `istioctl proxy-status` calls them."""
+REFUSED = "M9001"
+"""Code of the finding on a document that an Envoy refuses."""
+
+Changed = dict[ResourceType, set[str]]
+Identity = Callable[[], Proxy | None]
+
+
+class Derivations:
+    """The derived functions that the publisher watches, as pipeline offers them."""
+
+    def __init__(
+        self,
+        *,
+        slots: Callable[[Engine, Scope], tuple[Slot, ...]],
+        scope_of: Callable[[Engine, Proxy], Scope],
+        findings: Callable[[Engine], tuple[Finding, ...]],
+    ) -> None:
+        self.slots = slots
+        self.scope_of = scope_of
+        self.findings = findings
+
+
+class _ScopeHolder:
+    """One scope with proxies: its slots, its offer, its sessions."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.offer = Offer()
+        self.slots: dict[tuple[ResourceType, str], Slot] = {}
+        self.cells: Counter[Cell] = Counter()
+        """How many slots each body serves."""
+        self.sessions: set[Session] = set()
+
+
+class Session:
+    """One connected proxy: its stream, what waits to be written, and whom to tell when it has answered."""
+
+    def __init__(self, publisher: "Publisher", proxy: Proxy, holder: _ScopeHolder) -> None:
+        self.proxy = proxy
+        self.holder = holder
+        self.stream = Stream(offer=holder.offer)
+        self.refusals: dict[tuple[ResourceType, str], Refused] = {}
+        self._publisher = publisher
+        self._outbox: list[Send] = []
+        self._changed: Changed = {}
+        self._moved = False
+        self._wake = asyncio.Event()
+
+    def on_request(self, request: Request) -> None:
+        """The proxy asks or answers."""
+        self._take_changes()
+        self._carry_out(self.stream.on_request(request, _now()))
+        self._publisher.answered()
+
+    def on_change(self, changed: Changed) -> None:
+        """The offer changed. Only names are kept until the writer is ready, however slow the proxy is."""
+        for kind, names in changed.items():
+            self._changed.setdefault(kind, set()).update(names)
+        self._wake.set()
+
+    def move(self, holder: _ScopeHolder) -> None:
+        """The proxy's scope has changed."""
+        self.holder = holder
+        self._moved = True
+        self._wake.set()
+
+    async def responses(self) -> list[bytes]:
+        """Wait until there is something to send, and take it."""
+        while True:
+            self._wake.clear()
+            self._take_changes()
+            self._carry_out(self.stream.on_time(_now()))
+            if self._outbox:
+                taken, self._outbox = self._outbox, []
+                return [response(send) for send in taken]
+            await self._sleep()
+
+    def current(self) -> bool:
+        """Whether the proxy has answered for all that it is offered."""
+        return not self._changed and not self._moved and not self._outbox and self.stream.current()
+
+    async def _sleep(self) -> None:
+        delay = self.stream.wake_at - _now() if self.stream.wake_at is not None else None
+        try:
+            async with asyncio.timeout(delay):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _take_changes(self) -> None:
+        changed, self._changed = self._changed, {}
+        if self._moved:
+            self._moved = False
+            self._carry_out(self.stream.on_offer(self.holder.offer, _now()))
+        elif changed:
+            self._carry_out(self.stream.on_change(changed, _now()))
+
+    def _carry_out(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send():
+                    self._outbox.append(effect)
+                    self._wake.set()
+                case Refused():
+                    self.refusals[effect.resource.type, effect.resource.name] = effect
+                    log.warning("refused", proxy=self.proxy.id, resource=effect.resource.name, reason=effect.reason)
+                case Accepted():
+                    self.refusals.pop((effect.type, effect.name), None)
+
+
+class Handle:
+    """A session and how it ends, as servers/xds wants it."""
+
+    def __init__(self, session: Session, close: Callable[[], None]) -> None:
+        self.session = session
+        self.close = close
+
+
+class Publisher:
+    """Scopes, offers and sessions over one engine."""
+
+    def __init__(self, engine: Engine, derivations: Derivations) -> None:
+        self._engine = engine
+        self._derive = derivations
+        self._holders: dict[Scope, _ScopeHolder] = {}
+        self._of_cell: dict[Cell, set[_ScopeHolder]] = {}
+        self._sessions: dict[Session, Identity] = {}
+        self._complete = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._revision = 0
+        self._findings: tuple[Finding, ...] = ()
+
+    # === from ingest ===
+
+    def settle(self, revision: int) -> None:
+        """The engine's inputs stand at a store revision: derive, and tell the streams what changed."""
+        changed = self._engine.settle()
+        for cell, problem in self._engine.failed.items():
+            log.error("a derived function failed", function=cell[0].__name__, args=cell[1], exc_info=problem)
+        for holder in list(self._holders.values()):
+            self._relist(holder, changed)
+        self._rebody(changed)
+        for session in list(self._sessions):
+            self._rescope(session)
+        self._revision = max(self._revision, revision)
+        self.answered()
+
+    def complete(self) -> None:
+        """Every store has told all that exists: streams may be answered from now on."""
+        if not self._complete.is_set():
+            self._findings = self._engine.watch(self._derive.findings)
+            self._complete.set()
+
+    # === from servers/xds ===
+
+    async def connect(self, identity: Identity, node: Mapping[str, Any]) -> Handle:
+        """A stream begins. Waits until the mesh is known completely: a restart must not take the world away."""
+        await self._complete.wait()
+        proxy = identity() or proxy_of(node)
+        holder = self._hold(self._scope(proxy))
+        session = Session(self, proxy, holder)
+        holder.sessions.add(session)
+        self._sessions[session] = identity
+        log.info("connected", proxy=proxy.id)
+
+        def close() -> None:
+            del self._sessions[session]
+            self._engine.unwatch(self._derive.scope_of, session.proxy)
+            self._leave(session, session.holder)
+            self.answered()
+            log.info("disconnected", proxy=proxy.id)
+
+        return Handle(session, close)
+
+    # === for servers/api ===
+
+    def proxies(self) -> list[dict[str, Any]]:
+        """Each connected proxy: what it is offered, has acknowledged and refuses."""
+        return [_status(session) for session in sorted(self._sessions, key=lambda one: one.proxy.id)]
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Of documents together, and what proxies refuse."""
+        current = self._engine.get(self._derive.findings) if self._complete.is_set() else ()
+        return (*current, *dict.fromkeys(_finding(one) for session in self._sessions for one in _refused(session)))
+
+    async def wait_for(self, revision: int) -> None:
+        """Return when every connected proxy has acknowledged or refused all that follows from a store revision."""
+        while self._revision < revision or not all(session.current() for session in self._sessions):
+            self._answered.clear()
+            await self._answered.wait()
+
+    def answered(self) -> None:
+        """Something happened that a waiter may be waiting for."""
+        self._answered.set()
+
+    # === scopes ===
+
+    def _scope(self, proxy: Proxy) -> Scope:
+        return self._engine.watch(self._derive.scope_of, proxy)
+
+    def _rescope(self, session: Session) -> None:
+        """A proxy's labels, or what selects it, may have changed."""
+        proxy = self._sessions[session]() or session.proxy
+        if proxy != session.proxy:
+            scope = self._scope(proxy)
+            self._engine.unwatch(self._derive.scope_of, session.proxy)
+            session.proxy = proxy
+        else:
+            scope = self._engine.get(self._derive.scope_of, proxy)
+        if scope == session.holder.scope:
+            return
+        old, new = session.holder, self._hold(scope)
+        new.sessions.add(session)
+        session.move(new)
+        self._leave(session, old)
+
+    def _hold(self, scope: Scope) -> _ScopeHolder:
+        holder = self._holders.get(scope)
+        if holder is None:
+            holder = self._holders[scope] = _ScopeHolder(scope)
+            self._list(holder, self._engine.watch(self._derive.slots, scope))
+        return holder
+
+    def _leave(self, session: Session, holder: _ScopeHolder) -> None:
+        """With its last stream a scope is forgotten."""
+        holder.sessions.discard(session)
+        if holder.sessions:
+            return
+        del self._holders[holder.scope]
+        self._list(holder, ())
+        self._engine.unwatch(self._derive.slots, holder.scope)
+
+    def _relist(self, holder: _ScopeHolder, changed: Mapping[Cell, object]) -> None:
+        slots = changed.get((self._derive.slots, (holder.scope,)))
+        if isinstance(slots, tuple):
+            self._tell(holder, self._list(holder, self._engine.get(self._derive.slots, holder.scope)))
+
+    def _list(self, holder: _ScopeHolder, slots: tuple[Slot, ...]) -> Changed:
+        """Make the holder's slots these; watch what is new before what is old goes, so that shared cells stay."""
+        wanted = {(slot.type, slot.name): slot for slot in slots}
+        bodies: list[Resource] = []
+        removed = [name for name in holder.slots if name not in wanted]
+        for name, slot in wanted.items():
+            if holder.slots.get(name) == slot:
+                continue
+            body = self._watch(holder, slot)
+            if body is None:
+                removed.append(name)
+            else:
+                bodies.append(body)
+        for name, slot in holder.slots.items():
+            if wanted.get(name) != slot:
+                self._unwatch(holder, slot)
+        holder.slots = wanted
+        return holder.offer.update(bodies, removed)
+
+    def _watch(self, holder: _ScopeHolder, slot: Slot) -> Resource | None:
+        cell = _cell(slot)
+        holder.cells[cell] += 1
+        self._of_cell.setdefault(cell, set()).add(holder)
+        return self._engine.watch(slot.body.function, *slot.body.args)
+
+    def _unwatch(self, holder: _ScopeHolder, slot: Slot) -> None:
+        cell = _cell(slot)
+        self._engine.unwatch(slot.body.function, *slot.body.args)
+        holder.cells[cell] -= 1
+        if holder.cells[cell]:
+            return
+        del holder.cells[cell]
+        self._of_cell[cell].discard(holder)
+        if not self._of_cell[cell]:
+            del self._of_cell[cell]
+
+    def _rebody(self, changed: Mapping[Cell, object]) -> None:
+        """Bodies that changed go into every offer that lists them."""
+        told: dict[_ScopeHolder, list[Resource]] = {}
+        gone: dict[_ScopeHolder, list[tuple[ResourceType, str]]] = {}
+        for cell, body in changed.items():
+            for holder in self._of_cell.get(cell, ()):
+                if isinstance(body, Resource):
+                    told.setdefault(holder, []).append(body)
+                else:
+                    gone.setdefault(holder, []).extend(_named(holder, cell))
+        for holder in told.keys() | gone.keys():
+            self._tell(holder, holder.offer.update(told.get(holder, ()), gone.get(holder, ())))
+
+    @staticmethod
+    def _tell(holder: _ScopeHolder, changed: Changed) -> None:
+        if changed:
+            for session in holder.sessions:
+                session.on_change(changed)
+
+
+def proxy_of(node: Mapping[str, Any]) -> Proxy:
+    """Who a node message says it is (only where the transport does not say): `role~IP~pod.namespace~domain`."""
+    role, address, name, _ = (str(node.get("id", "")).split("~") + [""] * 4)[:4]
+    metadata: Mapping[str, Any] = node.get("metadata") or {}
+    labels: Mapping[str, str] = metadata.get("LABELS") or {}
+    return Proxy(
+        role=Role.ROUTER if role == "router" else Role.SIDECAR,
+        id=name or str(node.get("id", "")),
+        namespace=str(metadata.get("NAMESPACE") or name.rpartition(".")[2] or "default"),
+        addresses=(address,) if address else (),
+        labels=tuple(sorted(labels.items())),
+        metadata=tuple(sorted((key, value) for key, value in metadata.items() if isinstance(value, str))),
+    )
+
+
+def _named(holder: _ScopeHolder, cell: Cell) -> list[tuple[ResourceType, str]]:
+    return [name for name, slot in holder.slots.items() if _cell(slot) == cell]
+
+
+def _cell(slot: Slot) -> Cell:
+    return slot.body.function, slot.body.args
+
+
+def _refused(session: Session) -> list[Refused]:
+    return [session.refusals[name] for name in session.stream.refused() if name in session.refusals]
+
+
+def _finding(refused: Refused) -> Finding:
+    """What Envoy refuses, on the document that it comes from."""
+    origin = refused.resource.origin[0] if refused.resource.origin else None
+    return Finding(
+        code=REFUSED,
+        severity=Severity.ERROR,
+        key=origin.key if origin else None,
+        path=origin.path if origin else Path(""),
+        message=f"Envoy refuses {SHORT[refused.resource.type]} resource {refused.resource.name!r}: {refused.reason}",
+        help="the proxies go on with the last version that they accepted; change the document and apply it again",
+    )
+
+
+def _status(session: Session) -> dict[str, Any]:
+    waiting = {kind for kind, _ in session.stream.waiting()}
+    refused = _refused(session)
+    bad = {one.resource.type for one in refused}
+    return {
+        "proxy": session.proxy.id,
+        "role": str(session.proxy.role),
+        "current": session.current(),
+        "types": {
+            short: {
+                "resources": len(session.stream.held(kind)),
+                "state": "REFUSED" if kind in bad else "STALE" if kind in waiting else "SYNCED",
+            }
+            for kind, short in SHORT.items()
+        },
+        "refused": [
+            {"type": SHORT[one.resource.type], "name": one.resource.name, "reason": one.reason} for one in refused
+        ],
+    }
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
