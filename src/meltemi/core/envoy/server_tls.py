@@ -64,7 +64,7 @@ def _names(names: tuple[str, ...]) -> list[pb.SubjectAltNameMatcher]:
     ]
 
 
-def _version(name: str) -> "pb.TlsParameters.TlsProtocol":
+def _version(name: str) -> "pb.TlsParameters.TlsProtocol.ValueType":
     return pb.TlsParameters.TlsProtocol.Value(name)
 
 

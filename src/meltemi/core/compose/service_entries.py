@@ -1,0 +1,174 @@
+"""ServiceEntries: the services and endpoints that they stand for.
+
+Place:  model/traffic/service_entry → [compose/service_entries] → compose/registry
+Source: Istio, "Service Entry"
+
+`entry_head` is what the index reads of a document: changed endpoints leave it equal, and the index is not run again.
+"""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from meltemi.core.compose.export import settled_export
+from meltemi.core.compose.inputs import document, keys
+from meltemi.core.compose.mesh import mesh
+from meltemi.core.compose.protocols import entry_protocol
+from meltemi.core.compose.workloads import Workload, selected_pods, workload
+from meltemi.core.engine.engine import Engine
+from meltemi.core.model.document import Key, Origin
+from meltemi.core.model.registry.service import Endpoint, Resolution, Service, ServicePort
+from meltemi.core.model.traffic.service_entry import (
+    Location,
+    ServiceEntry,
+    ServiceEntryResolution,
+    WorkloadEntry,
+)
+from meltemi.core.model.traffic.service_entry import ServicePort as WrittenPort
+from meltemi.core.model.units import PortNumber
+from meltemi.core.model.value import Value
+
+GROUP = "networking.istio.io"
+KIND = "ServiceEntry"
+NEWEST = "\uffff"
+
+RESOLUTIONS = {
+    ServiceEntryResolution.NONE: Resolution.PASSTHROUGH,
+    ServiceEntryResolution.STATIC: Resolution.EDS,
+    ServiceEntryResolution.DNS: Resolution.DNS,
+    ServiceEntryResolution.DNS_ROUND_ROBIN: Resolution.DNS_ROUND_ROBIN,
+    ServiceEntryResolution.DYNAMIC_DNS: Resolution.PASSTHROUGH,
+}
+
+
+class EntryHead(Value, frozen=True, kw_only=True):
+    """What decides which hosts a ServiceEntry stands for."""
+
+    key: Key
+    age: tuple[str, str, str]
+    """Sort key, the oldest first: creation time, name, namespace."""
+    hosts: tuple[str, ...]
+
+
+def entry(e: Engine, key: Key) -> ServiceEntry | None:
+    """The content of one ServiceEntry."""
+    found = document(e, key, ServiceEntry)
+    return found.spec if found else None
+
+
+def entry_head(e: Engine, key: Key) -> EntryHead | None:
+    """The hosts of one ServiceEntry, in lower case as DNS compares them."""
+    found = document(e, key, ServiceEntry)
+    if found is None:
+        return None
+    age = (found.meta.created or NEWEST, key.name, key.namespace)
+    return EntryHead(key=key, age=age, hosts=tuple(dict.fromkeys(h.lower() for h in found.spec.hosts)))
+
+
+def entry_index(e: Engine) -> Mapping[str, tuple[Key, ...]]:
+    """Host → the ServiceEntries that speak of it, the oldest first."""
+    heads = (e.get(entry_head, key) for key in keys(e, GROUP, KIND))
+    found: dict[str, list[Key]] = {}
+    for head in sorted((h for h in heads if h is not None), key=lambda h: h.age):
+        for host in head.hosts:
+            found.setdefault(host, []).append(head.key)
+    return {host: tuple(made) for host, made in sorted(found.items())}
+
+
+def entries_of(e: Engine, host: str) -> tuple[Key, ...]:
+    """The ServiceEntries that speak of one host, the oldest first."""
+    return e.get(entry_index).get(host, ())
+
+
+def entry_service(e: Engine, host: str, key: Key) -> Service | None:
+    """What one ServiceEntry makes of one of its hosts."""
+    found = document(e, key, ServiceEntry)
+    if found is None:
+        return None
+    spec = found.spec
+    return Service(
+        host=host,
+        namespace=key.namespace,
+        name=key.name,
+        ports=tuple(_port(p) for p in spec.ports if p.number),
+        addresses=spec.addresses,
+        resolution=RESOLUTIONS[spec.resolution],
+        mesh_external=spec.location is Location.MESH_EXTERNAL,
+        export_to=settled_export(spec.export_to, mesh(e).default_service_export_to, key.namespace),
+        selector=spec.workload_selector.labels if spec.workload_selector else (),
+        labels=found.meta.labels,
+        created=found.meta.created,
+        origin=Origin(key=key),
+    )
+
+
+def _port(written: WrittenPort) -> ServicePort:
+    number = PortNumber(written.number or 0)
+    return ServicePort(
+        number=number,
+        name=written.name,
+        protocol=entry_protocol(written.protocol, written.name, number),
+        target=PortNumber(written.target_port) if written.target_port else None,
+    )
+
+
+def entry_endpoints(e: Engine, host: str, port: int, key: Key) -> tuple[Endpoint, ...]:
+    """Endpoints that one ServiceEntry gives to a port of one of its hosts."""
+    spec = e.get(entry, key)
+    written = next((p for p in spec.ports if p.number == port), None) if spec else None
+    if spec is None or written is None or RESOLUTIONS[spec.resolution] is Resolution.PASSTHROUGH:
+        return ()
+    if spec.workload_selector is not None:
+        return _selected(e, spec, written, key.namespace)
+    if spec.endpoints:
+        return tuple(x for we in spec.endpoints if (x := _endpoint(we, written, key.namespace)) is not None)
+    if RESOLUTIONS[spec.resolution] is Resolution.EDS or host.startswith("*"):
+        return ()
+    # Nothing but the name is known of the service: the name is asked for.
+    return (Endpoint(address=host, port=PortNumber(written.target_port or port), namespace=key.namespace),)
+
+
+def _selected(e: Engine, spec: ServiceEntry, written: WrittenPort, namespace: str) -> tuple[Endpoint, ...]:
+    labels = spec.workload_selector.labels if spec.workload_selector else ()
+    target = PortNumber(written.target_port or written.number or 0)
+    found = (e.get(workload, pod) for pod in e.get(selected_pods, namespace, labels))
+    return tuple(_of_workload(w, target) for w in found if w is not None and w.ready and w.addresses)
+
+
+def _of_workload(found: Workload, port: PortNumber) -> Endpoint:
+    return Endpoint(
+        address=found.addresses[0],
+        port=port,
+        labels=found.labels,
+        locality=found.locality,
+        network=found.network,
+        workload=found.name,
+        namespace=found.namespace,
+        service_account=found.service_account,
+        tls=found.tls,
+    )
+
+
+def _endpoint(written: WorkloadEntry, port: WrittenPort, namespace: str) -> Endpoint | None:
+    if not written.address:
+        return None
+    number = dict(written.ports).get(port.name) or port.target_port or port.number or 0
+    return Endpoint(
+        address=written.address,
+        port=PortNumber(0 if written.address.startswith("unix:") else number),
+        labels=written.labels,
+        weight=written.weight or 1,
+        locality=written.locality,
+        network=written.network,
+        namespace=namespace,
+        service_account=written.service_account,
+        tls=dict(written.labels).get("security.istio.io/tlsMode") == "istio",
+    )
+
+
+def is_address(text: str) -> bool:
+    """Whether an endpoint's address is an IP address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

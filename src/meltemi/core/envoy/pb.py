@@ -1,0 +1,277 @@
+"""The only door to the generated Envoy code: messages by short names, and how they are packed.
+
+Place:  [envoy/pb] → all of envoy, pipeline/resource, apps/cli/compile
+
+`scripts/stubs` writes type stubs for the modules imported here and for those that they import.
+"""
+
+from collections.abc import Iterable
+from typing import Any as Untyped
+from typing import Protocol, TypeVar
+
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
+from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.cluster.v3.outlier_detection_pb2 import OutlierDetection
+from envoy.config.core.v3.address_pb2 import Address, BindConfig, CidrRange, SocketAddress, TcpKeepalive
+from envoy.config.core.v3.base_pb2 import (
+    INBOUND,
+    OUTBOUND,
+    HeaderValue,
+    HeaderValueOption,
+    Locality,
+    Metadata,
+    RuntimeFractionalPercent,
+    TransportSocket,
+)
+from envoy.config.core.v3.config_source_pb2 import V3, ConfigSource, ExtensionConfigSource
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
+from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.config.listener.v3.listener_components_pb2 import (
+    Filter,
+    FilterChain,
+    FilterChainMatch,
+    ListenerFilter,
+    ListenerFilterChainMatchPredicate,
+)
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.route.v3.route_components_pb2 import (
+    DirectResponseAction,
+    HeaderMatcher,
+    QueryParameterMatcher,
+    RedirectAction,
+    RetryPolicy,
+    Route,
+    RouteAction,
+    RouteMatch,
+    VirtualHost,
+    WeightedCluster,
+)
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
+from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors, CorsPolicy
+from envoy.extensions.filters.http.ext_authz.v3.ext_authz_pb2 import ExtAuthz
+from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
+from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
+from envoy.extensions.filters.http.grpc_web.v3.grpc_web_pb2 import GrpcWeb
+from envoy.extensions.filters.http.jwt_authn.v3.config_pb2 import JwtAuthentication
+from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC as HTTPRBAC
+from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 import HttpInspector
+from envoy.extensions.filters.listener.original_dst.v3.original_dst_pb2 import OriginalDst
+from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
+from envoy.extensions.filters.network.ext_authz.v3.ext_authz_pb2 import ExtAuthz as NetworkExtAuthz
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+    HttpFilter,
+)
+from envoy.extensions.filters.network.rbac.v3.rbac_pb2 import RBAC as NetworkRBAC  # noqa: N811  (a message)
+from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
+from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2 import (
+    PreviousPrioritiesConfig,
+)
+from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
+    CertificateValidationContext,
+    SubjectAltNameMatcher,
+    TlsParameters,
+)
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
+    CommonTlsContext,
+    DownstreamTlsContext,
+    UpstreamTlsContext,
+)
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import (
+    HttpProtocolOptions as UpstreamHttpOptions,
+)
+from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from envoy.type.v3.percent_pb2 import FractionalPercent, Percent
+from google.protobuf import json_format
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
+
+ClusterWeight = WeightedCluster.ClusterWeight
+HashPolicy = RouteAction.HashPolicy
+RequestMirrorPolicy = RouteAction.RequestMirrorPolicy
+
+__all__ = [
+    "HTTPRBAC",
+    "INBOUND",
+    "OUTBOUND",
+    "AccessLog",
+    "Address",
+    "Any",
+    "BindConfig",
+    "BoolValue",
+    "CertificateValidationContext",
+    "CidrRange",
+    "CircuitBreakers",
+    "Cluster",
+    "ClusterLoadAssignment",
+    "ClusterWeight",
+    "CommonTlsContext",
+    "ConfigSource",
+    "Cors",
+    "CorsPolicy",
+    "DirectResponseAction",
+    "DownstreamTlsContext",
+    "Duration",
+    "Endpoint",
+    "ExtAuthz",
+    "ExtensionConfigSource",
+    "FileAccessLog",
+    "Filter",
+    "FilterChain",
+    "FilterChainMatch",
+    "FractionalPercent",
+    "GrpcStats",
+    "GrpcWeb",
+    "HTTPFault",
+    "HashPolicy",
+    "HeaderMatcher",
+    "HeaderValue",
+    "HeaderValueOption",
+    "Http1ProtocolOptions",
+    "Http2ProtocolOptions",
+    "HttpConnectionManager",
+    "HttpFilter",
+    "HttpInspector",
+    "HttpProtocolOptions",
+    "JwtAuthentication",
+    "LbEndpoint",
+    "Listener",
+    "ListenerFilter",
+    "ListenerFilterChainMatchPredicate",
+    "Locality",
+    "LocalityLbEndpoints",
+    "Message",
+    "Metadata",
+    "NetworkExtAuthz",
+    "NetworkRBAC",
+    "OriginalDst",
+    "OutlierDetection",
+    "Percent",
+    "PreviousHostsPredicate",
+    "PreviousPrioritiesConfig",
+    "QueryParameterMatcher",
+    "RawBuffer",
+    "RedirectAction",
+    "RegexMatcher",
+    "Repeated",
+    "RequestMirrorPolicy",
+    "RetryPolicy",
+    "Route",
+    "RouteAction",
+    "RouteConfiguration",
+    "RouteMatch",
+    "Router",
+    "RuntimeFractionalPercent",
+    "SdsSecretConfig",
+    "SocketAddress",
+    "StringMatcher",
+    "Struct",
+    "SubjectAltNameMatcher",
+    "TcpKeepalive",
+    "TcpProxy",
+    "TlsInspector",
+    "TlsParameters",
+    "TransportSocket",
+    "TypedExtensionConfig",
+    "UInt32Value",
+    "UpstreamHttpOptions",
+    "UpstreamTlsContext",
+    "VirtualHost",
+    "ads",
+    "any_of",
+    "duration",
+    "name_of",
+    "serialize",
+    "socket_address",
+    "struct",
+    "to_json",
+    "type_url",
+]
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+TYPE_PREFIX = "type.googleapis.com/"
+NANOSECONDS = 1_000_000_000
+
+
+class Repeated(Protocol[T_contra]):
+    """A repeated field, as far as writers need it."""
+
+    def extend(self, values: Iterable[T_contra], /) -> None: ...
+
+
+def serialize(message: Message) -> bytes:
+    """Bytes that are equal for equal messages: maps in the order of their keys."""
+    return message.SerializeToString(deterministic=True)
+
+
+def type_url(kind: type[Message]) -> str:
+    """The type URL of a message class."""
+    return TYPE_PREFIX + kind.DESCRIPTOR.full_name
+
+
+def any_of(message: Message) -> Any:
+    """A message packed; `Any.Pack` alone would leave the order of maps to chance."""
+    return Any(type_url=TYPE_PREFIX + message.DESCRIPTOR.full_name, value=serialize(message))
+
+
+def duration(seconds: float) -> Duration:
+    """A time span in seconds, to the nanosecond."""
+    whole, nanos = divmod(round(seconds * NANOSECONDS), NANOSECONDS)
+    return Duration(seconds=whole, nanos=nanos)
+
+
+def socket_address(address: str, port: int) -> Address:
+    """A TCP address."""
+    return Address(socket_address=SocketAddress(address=address, port_value=port))
+
+
+def ads(*, patience: float = 0) -> ConfigSource:
+    """Further configuration comes over the stream that this came by.
+
+    Envoy waits `patience` seconds for it and then goes on without; 0 is without end: to start without a table or a
+    policy would serve what nobody wrote. Secrets are given up, so that one that is missing holds nothing else up.
+    """
+    source = ConfigSource(resource_api_version=V3)
+    source.ads.SetInParent()
+    source.initial_fetch_timeout.CopyFrom(duration(patience))
+    return source
+
+
+def struct(values: dict[str, Untyped]) -> Struct:
+    """Plain values as a Struct."""
+    made = Struct()
+    made.update(values)
+    return made
+
+
+def name_of(message: Message) -> str:
+    """The `name` of a message that has one (all resources but endpoints do)."""
+    name: str = getattr(message, "name")  # noqa: B009  (Message itself declares no such field)
+    return name
+
+
+def to_json(type_: str, body: bytes) -> dict[str, Untyped]:
+    """A serialized resource in protobuf JSON. `type_` is a type URL of a resource type."""
+    kind = _RESOURCES[type_.removeprefix(TYPE_PREFIX)]
+    shown: dict[str, Untyped] = json_format.MessageToDict(kind.FromString(body))
+    return shown
+
+
+_RESOURCES: dict[str, type[Message]] = {
+    kind.DESCRIPTOR.full_name: kind
+    for kind in (Cluster, ClusterLoadAssignment, TypedExtensionConfig, Listener, RouteConfiguration, VirtualHost)
+}
