@@ -54,7 +54,7 @@ class Client:
     """Talks to one socket."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def get(self, path: str, query: Mapping[str, object] | None = None, *, patience: float = PATIENCE) -> Any:
         """The answer, decoded. Raises UnreachableError, RefusedError."""
@@ -66,12 +66,12 @@ class Client:
     ) -> Any:  # fmt: skip
         """Send a value as JSON; the answer, decoded. Raises UnreachableError, RefusedError."""
         request = (method, _url(path, query), body, content_type)
-        with _Answer(self._path, request, patience) as response:
+        with _Answer(self.path, request, patience) as response:
             return msgspec.json.decode(response.read() or b"null")
 
     def lines(self, path: str, query: Mapping[str, object] | None = None) -> Iterator[Any]:
         """Each line of an answer that does not end. Raises UnreachableError, RefusedError."""
-        with _Answer(self._path, ("GET", _url(path, query), None, ""), None) as response:
+        with _Answer(self.path, ("GET", _url(path, query), None, ""), None) as response:
             for line in response:
                 yield msgspec.json.decode(line)
 

@@ -47,8 +47,8 @@ def pod_status(pod: Tree) -> str:
     if pod["metadata"].get("deletionTimestamp"):
         return "Terminating"
     status = _status(pod)
-    for one in _list(status, "initContainerStatuses") + _statuses(pod):
-        waiting = _part(_part(one, "state"), "waiting")
+    for one in items(status, "initContainerStatuses") + _statuses(pod):
+        waiting = part(part(one, "state"), "waiting")
         if waiting.get("reason"):
             return waiting["reason"]
     return status.get("reason") or status.get("phase") or "Pending"
@@ -59,23 +59,25 @@ def _name(one: Tree) -> str:
 
 
 def _status(one: Tree) -> Tree:
-    return _part(one, "status")
+    return part(one, "status")
 
 
 def _spec(one: Tree) -> Tree:
-    return _part(one, "spec")
+    return part(one, "spec")
 
 
-def _part(one: Tree, name: str) -> Tree:
+def part(one: Tree, name: str) -> Tree:
+    """A mapping inside an object; empty where it is missing or null."""
     return one.get(name) or dict[str, Any]()
 
 
-def _list(one: Tree, name: str) -> list[Tree]:
+def items(one: Tree, name: str) -> list[Tree]:
+    """A list of an object; empty where it is missing or null."""
     return one.get(name) or list[Tree]()
 
 
 def _statuses(pod: Tree) -> list[Tree]:
-    return _list(_status(pod), "containerStatuses")
+    return items(_status(pod), "containerStatuses")
 
 
 def _field(*path: str, otherwise: str = "<none>") -> Callable[[Tree], str]:
@@ -103,7 +105,7 @@ def _text(value: Any) -> str:
 
 
 def _ports(service: Tree) -> str:
-    ports = _list(_spec(service), "ports")
+    ports = items(_spec(service), "ports")
     return ",".join(f"{one.get('port')}/{one.get('protocol', 'TCP')}" for one in ports) or "<none>"
 
 
@@ -112,7 +114,7 @@ def _replicas(deployment: Tree) -> str:
 
 
 def _containers(one: Tree, field: str) -> str:
-    return ",".join(str(c.get(field)) for c in _list(_spec(_part(_spec(one), "template")), "containers"))
+    return ",".join(str(c.get(field)) for c in items(_spec(part(_spec(one), "template")), "containers"))
 
 
 _COLUMNS: dict[tuple[str, str], list[Column]] = {
@@ -130,10 +132,10 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
         ("SELECTOR", _field("spec", "selector"), True),
     ],
     ("", "Namespace"): [("STATUS", _field("status", "phase", otherwise="Active"), False)],
-    ("", "ConfigMap"): [("DATA", lambda one: str(len(_part(one, "data"))), False)],
+    ("", "ConfigMap"): [("DATA", lambda one: str(len(part(one, "data"))), False)],
     ("", "Secret"): [
         ("TYPE", _field("type", otherwise="Opaque"), False),
-        ("DATA", lambda one: str(len(_part(one, "data"))), False),
+        ("DATA", lambda one: str(len(part(one, "data"))), False),
     ],
     ("apps", "Deployment"): [
         ("READY", _replicas, False),

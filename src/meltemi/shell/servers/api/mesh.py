@@ -24,7 +24,7 @@ from meltemi.shell.servers.api.apply import ApplyRequest, apply
 from meltemi.shell.servers.api.findings import Findings
 from meltemi.shell.servers.api.objects import Objects
 from meltemi.shell.servers.api.paths import Target, key_of
-from meltemi.shell.servers.api.problem import ApiError, bad_request
+from meltemi.shell.servers.api.problem import ApiError, bad_request, not_found
 from meltemi.shell.servers.api.publisher import Publisher
 from meltemi.shell.servers.api.resources import answer
 from meltemi.shell.servers.api.trees import Object
@@ -81,11 +81,11 @@ class MeshRoutes:
         return answer({"proxies": list(self.publisher.proxies()) if self.publisher else []})
 
     async def wait(self, request: Request) -> Response:
-        """Until the proxies have an object: `kind`, `namespace`, `name`, `timeout` in seconds."""
+        """Until the proxies have an object: `kind`, `namespace`, `name`, `timeout` in seconds; `gone`: its deletion."""
         if self.publisher is None:
             raise ApiError(503, "ServiceUnavailable", "this server does not know the proxies")
         key = _asked(request)
-        revision = await self._revision(key)
+        revision = await self._revision(key, gone=requests.flag(request, "gone"))
         late = False
         try:
             async with asyncio.timeout(_seconds(request)):
@@ -134,11 +134,13 @@ class MeshRoutes:
         except NotFoundError as missing:
             raise ApiError(404, "NotFound", f"{key} is not there") from missing
 
-    async def _revision(self, key: Key) -> int:
-        """Of the object; of the whole store where it is gone, so that a deletion can be waited for."""
+    async def _revision(self, key: Key, *, gone: bool) -> int:
+        """Of the object; of the whole store where its deletion is waited for."""
         try:
             return (await self.objects.store.get(key)).revision
-        except NotFoundError:
+        except NotFoundError as missing:
+            if not gone:
+                raise not_found(kind_or_unknown(key.group, key.kind, "v1"), key.name) from missing
             return (await self.objects.store.list(key.group, key.kind))[1]
 
 

@@ -13,13 +13,17 @@ class Publisher(Protocol):
     """Knows what every connected proxy has."""
 
     def proxies(self) -> Sequence[dict[str, Any]]:
-        """Each connected proxy and what it has acknowledged, as plain data."""
+        """Each connected proxy as plain data.
+
+        `proxy` (pod.namespace), `role`, `current` (it has answered for all), `types`: CDS, EDS, LDS, RDS, VHDS, ECDS →
+        `resources` (how many it holds) and `state` (SYNCED, STALE, REFUSED), and `refused`: what, and why.
+        """
         ...
 
     def findings(self) -> Sequence[Finding]:
         """Of documents together, and what proxies refused."""
         ...
 
-    async def wait_for(self, revision: int) -> None:
+    async def wait_for(self, revision: int) -> object:
         """Return when every connected proxy has acknowledged or refused all that follows from a store revision."""
         ...
