@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from meltemi.core.compose.export import reaches, settled_export
 from meltemi.core.compose.hosts import closest, qualified
-from meltemi.core.compose.inputs import document, keys
+from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import service
 from meltemi.core.engine.engine import Engine
@@ -42,13 +42,13 @@ class RuleHead(Value, frozen=True, kw_only=True):
 
 def destination_rule(e: Engine, key: Key) -> DestinationRule | None:
     """The content of one DestinationRule."""
-    found = document(e, key, DestinationRule)
+    found = read_as(e, key, DestinationRule)
     return found.spec if found else None
 
 
 def rule_head(e: Engine, key: Key) -> RuleHead | None:
     """What decides where one DestinationRule applies."""
-    found = document(e, key, DestinationRule)
+    found = read_as(e, key, DestinationRule)
     if found is None:
         return None
     spec = found.spec

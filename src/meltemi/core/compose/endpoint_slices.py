@@ -7,7 +7,7 @@ Source: Kubernetes, "EndpointSlices": the label `kubernetes.io/service-name` nam
 
 from collections.abc import Iterator, Mapping
 
-from meltemi.core.compose.inputs import document, keys
+from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.workloads import pod_at, workload
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key
@@ -32,7 +32,7 @@ class Backend(Value, frozen=True, kw_only=True):
 
 def slice_service(e: Engine, key: Key) -> str:
     """The Service that a slice belongs to; stands between a slice's many changes and the index."""
-    found = document(e, key, EndpointSlice)
+    found = read_as(e, key, EndpointSlice)
     return dict(found.meta.labels).get(SERVICE_LABEL, "") if found else ""
 
 
@@ -63,7 +63,7 @@ def kube_endpoints(e: Engine, service: Key, name: str, port: int) -> tuple[Endpo
 
 
 def _of_slice(e: Engine, key: Key, name: str) -> Iterator[Backend]:
-    found = document(e, key, EndpointSlice)
+    found = read_as(e, key, EndpointSlice)
     if found is None:
         return
     for port in _ports(found.spec.ports, name):
@@ -75,7 +75,7 @@ def _of_slice(e: Engine, key: Key, name: str) -> Iterator[Backend]:
 
 def _of_endpoints(e: Engine, service: Key, name: str) -> Iterator[Backend]:
     key = Key(group="", kind="Endpoints", namespace=service.namespace, name=service.name)
-    found = document(e, key, Endpoints)
+    found = read_as(e, key, Endpoints)
     if found is None:
         return
     for subset in found.spec.subsets:

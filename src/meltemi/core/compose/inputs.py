@@ -3,11 +3,13 @@
 Place:  stores → ingest → engine inputs → [compose/inputs] → compose
 """
 
-from typing import cast
+from typing import TypeVar, cast
 
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Document, Key
 from meltemi.core.model.value import Value
+
+T = TypeVar("T", bound=Value)
 
 
 def keys(e: Engine, group: str, kind: str) -> tuple[Key, ...]:
@@ -19,3 +21,9 @@ def keys(e: Engine, group: str, kind: str) -> tuple[Key, ...]:
 def document(e: Engine, key: Key) -> Document[Value] | None:
     """A sound document; None where there is none."""
     return cast("Document[Value] | None", e.read(("doc", key)))
+
+
+def read_as(e: Engine, key: Key, content: type[T]) -> Document[T] | None:
+    """A sound document with content of one type; None where there is none."""
+    found = document(e, key)
+    return cast("Document[T]", found) if found is not None and isinstance(found.spec, content) else None

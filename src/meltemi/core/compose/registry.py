@@ -14,7 +14,7 @@ from msgspec import structs
 from meltemi.core.compose.endpoint_slices import kube_endpoints
 from meltemi.core.compose.export import settled_export
 from meltemi.core.compose.hosts import CLUSTER_DOMAIN
-from meltemi.core.compose.inputs import document, keys
+from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.protocols import kube_protocol
 from meltemi.core.compose.service_entries import entries_of, entry_endpoints, entry_index, entry_service
@@ -51,7 +51,7 @@ def makers_of(e: Engine, host: str) -> tuple[Key, ...]:
 
 def has_service(e: Engine, key: Key) -> bool:
     """Whether there is a Kubernetes Service."""
-    return document(e, key, KubeService) is not None
+    return read_as(e, key, KubeService) is not None
 
 
 def made(e: Engine, host: str, key: Key) -> Service | None:
@@ -95,7 +95,7 @@ def joins(first: Service, other: Service) -> bool:
 
 def kube_service(e: Engine, key: Key) -> Service | None:
     """What one Kubernetes Service is to the mesh."""
-    found = document(e, key, KubeService)
+    found = read_as(e, key, KubeService)
     if found is None:
         return None
     spec, meta = found.spec.spec, found.meta

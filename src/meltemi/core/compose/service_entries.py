@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 
 from meltemi.core.compose.export import settled_export
-from meltemi.core.compose.inputs import document, keys
+from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.protocols import entry_protocol
 from meltemi.core.compose.workloads import Workload, selected_pods, workload
@@ -51,13 +51,13 @@ class EntryHead(Value, frozen=True, kw_only=True):
 
 def entry(e: Engine, key: Key) -> ServiceEntry | None:
     """The content of one ServiceEntry."""
-    found = document(e, key, ServiceEntry)
+    found = read_as(e, key, ServiceEntry)
     return found.spec if found else None
 
 
 def entry_head(e: Engine, key: Key) -> EntryHead | None:
     """The hosts of one ServiceEntry, in lower case as DNS compares them."""
-    found = document(e, key, ServiceEntry)
+    found = read_as(e, key, ServiceEntry)
     if found is None:
         return None
     age = (found.meta.created or NEWEST, key.name, key.namespace)
@@ -81,7 +81,7 @@ def entries_of(e: Engine, host: str) -> tuple[Key, ...]:
 
 def entry_service(e: Engine, host: str, key: Key) -> Service | None:
     """What one ServiceEntry makes of one of its hosts."""
-    found = document(e, key, ServiceEntry)
+    found = read_as(e, key, ServiceEntry)
     if found is None:
         return None
     spec = found.spec

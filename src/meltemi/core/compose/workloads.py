@@ -6,7 +6,7 @@ Place:  model/kube/pod → [compose/workloads] → compose/{registry,service_ent
 import re
 from collections.abc import Mapping
 
-from meltemi.core.compose.inputs import document, keys
+from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key
 from meltemi.core.model.kube.pod import Pod
@@ -52,7 +52,7 @@ class Workload(Value, frozen=True, kw_only=True):
 
 def workload(e: Engine, key: Key) -> Workload | None:
     """One pod; None where there is none, or it has ended."""
-    found = document(e, key, Pod)
+    found = read_as(e, key, Pod)
     if found is None:
         return None
     pod = found.spec
