@@ -7,15 +7,17 @@ import asyncio
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 import structlog
 
+from meltemi.core.model.document import Key
 from meltemi.core.node.hashes import ALPHABET
 from meltemi.core.node.objects import Action, Delete
 from meltemi.core.node.plan import plan
 from meltemi.core.node.settings import NodeSettings
-from meltemi.ports.store import ConfigStore, ConflictError, NotFoundError
+from meltemi.ports.store import ConfigStore, ConflictError, NotFoundError, Stored
 from meltemi.shell.runtime.world import World, follow
 
 log = structlog.get_logger()
@@ -28,7 +30,15 @@ RETRY = 1.0
 """Seconds before what was refused is tried again, if nothing happens earlier."""
 
 
-async def run_controllers(store: ConfigStore, settings: NodeSettings) -> None:
+class GracefulStore(ConfigStore, Protocol):
+    """A store behind the API, where pods take their time to go."""
+
+    async def delete_gracefully(self, key: Key) -> Stored:
+        """As a user deletes: a Pod is marked, and the kubelet removes it; all others go at once."""
+        ...
+
+
+async def run_controllers(store: GracefulStore, settings: NodeSettings) -> None:
     """Run until cancelled. One process at a time may do so."""
     world = World()
     async with asyncio.TaskGroup() as tasks:
@@ -36,7 +46,7 @@ async def run_controllers(store: ConfigStore, settings: NodeSettings) -> None:
         await _control(store, world, settings)
 
 
-async def _control(store: ConfigStore, world: World, settings: NodeSettings) -> None:
+async def _control(store: GracefulStore, world: World, settings: NodeSettings) -> None:
     own = 0
     again: float | None = None
     while True:
@@ -51,7 +61,7 @@ async def _control(store: ConfigStore, world: World, settings: NodeSettings) -> 
         again = RETRY if failed else wanted.again
 
 
-async def carry_out(store: ConfigStore, actions: Sequence[Action]) -> tuple[int, bool]:
+async def carry_out(store: GracefulStore, actions: Sequence[Action]) -> tuple[int, bool]:
     """Write; returns the last revision written and whether anything has to be tried again."""
     latest, failed = 0, False
     for action in actions:
@@ -68,9 +78,9 @@ async def carry_out(store: ConfigStore, actions: Sequence[Action]) -> tuple[int,
     return latest, failed
 
 
-async def _write(store: ConfigStore, action: Action) -> int:
+async def _write(store: GracefulStore, action: Action) -> int:
     if isinstance(action, Delete):
-        await store.delete(action.key)
+        await store.delete_gracefully(action.key)
         return 0
     stored = await store.put(action.key, msgspec.json.encode(action.tree), expected=action.expected)
     return stored.revision
