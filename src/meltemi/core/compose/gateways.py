@@ -126,12 +126,20 @@ def _has_certificate(server: Server) -> bool:
     )
 
 
-def listening_ports(e: Engine, number: int, services: tuple[str, ...], targets: tuple[Target, ...]) -> tuple[int, ...]:
+def listening_ports(e: Engine, number: int, chosen: Selection, targets: tuple[Target, ...]) -> tuple[int, ...]:
     """Where a workload listens for a server's port: where its own Services send that port."""
-    if services:
-        return tuple(sorted({t.target for t in targets if t.port == number and t.host in services}))
+    if chosen.services:
+        place = chosen.key.namespace
+        named = (t for t in targets if t.port == number and t.host in chosen.services)
+        return tuple(sorted({t.target for t in named if e.get(namespace_of, t.host) == place}))
     ports = {t.target for t in targets if t.port == number and not _keeps_ports(e, t.host)}
     return tuple(sorted(ports)) or (number,)
+
+
+def namespace_of(e: Engine, host: str) -> str:
+    """Namespace of a service; empty where there is none."""
+    found = e.get(service, host)
+    return found.namespace if found else ""
 
 
 def _keeps_ports(e: Engine, host: str) -> bool:
@@ -157,7 +165,7 @@ def bound_servers(
                 number=number,
                 kind=kind_of(server),
             )
-            for port in listening_ports(e, number, chosen.services, targets) if number else ():
+            for port in listening_ports(e, number, chosen, targets) if number else ():
                 found.setdefault((server.bind or ANY, port), []).append(bound)
     return {place: tuple(servers) for place, servers in sorted(found.items())}
 

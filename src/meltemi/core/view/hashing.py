@@ -4,8 +4,9 @@ Place:  model/traffic ConsistentHashLB → [view/hashing] → envoy/hashing
 Source: Istio, "Destination Rule", message ConsistentHashLB
 """
 
+from meltemi.core.compose.destination_rules import rules_for, written_policy
 from meltemi.core.engine.engine import Engine
-from meltemi.core.model.traffic.destination_rule import ConsistentHashLB
+from meltemi.core.model.traffic.destination_rule import ConsistentHashLB, LoadBalancerSettings, TrafficPolicy
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.destination import Target
@@ -42,5 +43,20 @@ def hashes(written: ConsistentHashLB | None) -> tuple[Hash, ...]:
 
 
 def hash_of(e: Engine, to: Target, namespace: str) -> tuple[Hash, ...]:
-    """What is hashed of requests to a destination, for clients in `namespace`."""
-    return ()
+    """What is hashed of requests to a destination, for clients in `namespace`.
+
+    A subset's policy goes before the host's; settings of a port replace all others of the same policy.
+    """
+    if to.fixed:
+        return ()
+    written = e.get(written_policy, e.get(rules_for, to.host, namespace), to.subset)
+    of_subset = _balancer(written.subset.traffic_policy, to.port) if written.subset else None
+    settings = of_subset or _balancer(written.policy, to.port)
+    return hashes(settings.consistent_hash) if settings else ()
+
+
+def _balancer(policy: TrafficPolicy | None, port: int) -> LoadBalancerSettings | None:
+    if policy is None:
+        return None
+    own = next((p for p in policy.port_level_settings if p.port and p.port.number == port), None)
+    return own.load_balancer if own else policy.load_balancer
