@@ -55,7 +55,7 @@ def _listener_filters(listener: Listener) -> list[pb.ListenerFilter]:
 
 
 def _chain(chain: Chain, listener: Listener) -> pb.FilterChain:
-    filters = http_connection_manager(chain, listener) if chain.table else tcp_proxy(chain)
+    filters = http_connection_manager(chain, listener) if chain.table else tcp_proxy(chain, listener)
     written = pb.FilterChain(name=chain.name, filters=filters)
     if chain.match != ChainMatch():
         written.filter_chain_match.CopyFrom(chain_match(chain.match))

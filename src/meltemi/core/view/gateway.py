@@ -17,6 +17,7 @@ from meltemi.core.model.proxy import Scope
 from meltemi.core.model.proxy import Target as Answered
 from meltemi.core.model.traffic.gateway import ServerTLSMode, ServerTLSSettings, TLSProtocol
 from meltemi.core.model.value import Value
+from meltemi.core.view.access_log import access_log
 from meltemi.core.view.destination import exists
 from meltemi.core.view.listener import TLS, Chain, ChainMatch, Listener, ServerTLS, Share, distinct
 from meltemi.core.view.route import Client, Route, routes_of
@@ -183,6 +184,7 @@ def gateway_listener(e: Engine, place: Place, address: str, port: int) -> Listen
         inspect_tls=tls,
         detection_timeout=mesh(e).protocol_detection_timeout,
         gateway=True,
+        access_log=e.get(access_log),
         needs=_needs(e, servers, place),
         origin=tuple(s.origin for s in servers),
     )

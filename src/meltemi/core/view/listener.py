@@ -10,6 +10,7 @@ from msgspec import structs
 from meltemi.core.model.document import Origin
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
+from meltemi.core.view.access_log import LogTo
 
 PLAIN_HTTP = ("http/1.0", "http/1.1", "h2c")
 """What Envoy's HTTP inspector calls what it finds in plain text."""
@@ -93,6 +94,7 @@ class Listener(Value, frozen=True, kw_only=True):
     detection_timeout: Seconds = Seconds(0)
     """How long inspectors wait for a first byte; 0 is without end."""
     gateway: bool = False
+    access_log: LogTo | None = None
     needs: frozenset[str] = frozenset()
     origin: tuple[Origin, ...] = ()
 

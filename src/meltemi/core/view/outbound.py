@@ -20,6 +20,7 @@ from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Origin
 from meltemi.core.model.registry.service import AppProtocol, Resolution, Service, ServicePort
 from meltemi.core.model.value import Value
+from meltemi.core.view.access_log import access_log
 from meltemi.core.view.destination import Target, exists
 from meltemi.core.view.listener import PLAIN_HTTP, RAW, TLS, Chain, ChainMatch, Listener, Share, distinct
 from meltemi.core.view.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER
@@ -170,6 +171,7 @@ def virtual_outbound(e: Engine, families: tuple[str, ...]) -> Listener:
         inspect_tls=by_name,
         inspect_http=by_name,
         detection_timeout=mesh(e).protocol_detection_timeout,
+        access_log=e.get(access_log),
         needs=frozenset((cluster, BLACK_HOLE_CLUSTER)),
     )
 
@@ -195,6 +197,7 @@ def outbound_listener(e: Engine, client: Client, families: tuple[str, ...], addr
         inspect_tls=names or sniffs,
         inspect_http=sniffs,
         detection_timeout=mesh(e).protocol_detection_timeout,
+        access_log=e.get(access_log),
         needs=frozenset(clusters & plan.known) | (clusters & {PASSTHROUGH_CLUSTER, BLACK_HOLE_CLUSTER}),
         origin=tuple(dict.fromkeys(plan.origins)),
     )

@@ -1,0 +1,112 @@
+"""The filters of a chain, first to last, and the slots in which security and policy will stand.
+
+Place:  [envoy/filters] → envoy/{hcm,tcp,inbound}, pipeline/extensions
+
+Every filter lives in its own file; only this one knows the order. What security decides must take hold of live
+connections, which a changed listener does not do: its filters come as extensions (ECDS), from the start. Until
+something is decided an extension does nothing. A proxy that has not been given its extensions does not serve: to let
+traffic pass until they come would be a hole, and they come on the same stream as the listener.
+"""
+
+from enum import StrEnum
+
+from meltemi.core.envoy import pb
+from meltemi.core.envoy.cors import FILTER as CORS
+from meltemi.core.envoy.fault import FILTER as FAULT
+from meltemi.core.model.value import Value
+
+
+class Side(StrEnum):
+    """On which side of a proxy a chain stands: each has extensions of its own."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    GATEWAY = "gateway"
+
+
+class Place(Value, frozen=True, kw_only=True):
+    """A place in a chain that is filled by an extension."""
+
+    name: str
+    network: bool = False
+
+    def extension(self, side: Side) -> str:
+        """Name of the extension, which is also the filter's."""
+        return f"{side}.{self.name}{'.network' if self.network else ''}"
+
+
+AUTHENTICATION = Place(name="authentication")
+"""Who asks."""
+AUTHORIZATION = Place(name="authorization")
+"""May they; refused before anything costs a call."""
+POLICY = Place(name="policy")
+"""May they, asked outside."""
+NETWORK_AUTHORIZATION = Place(name="authorization", network=True)
+NETWORK_POLICY = Place(name="policy", network=True)
+
+PLACES = (AUTHENTICATION, AUTHORIZATION, POLICY, NETWORK_AUTHORIZATION, NETWORK_POLICY)
+
+NOTHING: dict[Place, pb.Message] = {
+    AUTHENTICATION: pb.JwtAuthentication(),
+    AUTHORIZATION: pb.HTTPRBAC(),
+    POLICY: pb.HTTPRBAC(),
+    NETWORK_AUTHORIZATION: pb.NetworkRBAC(stat_prefix="authorization"),
+    NETWORK_POLICY: pb.NetworkRBAC(stat_prefix="policy"),
+}
+"""What an extension is until something is decided: without rules neither asks nor refuses."""
+
+KINDS: dict[Place, tuple[type[pb.Message], ...]] = {
+    AUTHENTICATION: (pb.JwtAuthentication,),
+    AUTHORIZATION: (pb.HTTPRBAC,),
+    POLICY: (pb.HTTPRBAC, pb.ExtAuthz),
+    NETWORK_AUTHORIZATION: (pb.NetworkRBAC,),
+    NETWORK_POLICY: (pb.NetworkRBAC, pb.NetworkExtAuthz),
+}
+"""What may come to stand in a place: Envoy refuses everything else."""
+
+
+def http_filters(side: Side, *, grpc_web: bool = False) -> list[pb.HttpFilter]:
+    """The HTTP filters of a chain."""
+    translate = [_http("envoy.filters.http.grpc_web", pb.GrpcWeb())] if grpc_web else []
+    return [
+        _http(CORS, pb.Cors()),  # first: a preflight carries no token and must not need one
+        _http_slot(AUTHENTICATION, side),  # what it finds, the next two read
+        _http_slot(AUTHORIZATION, side),
+        _http_slot(POLICY, side),
+        *translate,
+        _http("envoy.filters.http.grpc_stats", _grpc_stats()),
+        _http(FAULT, pb.HTTPFault()),  # after policy: an injected fault must not hide a denial
+        _http("envoy.filters.http.router", pb.Router()),  # last, always: it answers
+    ]
+
+
+def network_filters(side: Side) -> list[pb.Filter]:
+    """What stands before the last filter of a chain of bytes."""
+    return [_network_slot(NETWORK_AUTHORIZATION, side), _network_slot(NETWORK_POLICY, side)]
+
+
+def nothing(place: Place, side: Side) -> pb.TypedExtensionConfig:
+    """The extension that does nothing."""
+    return pb.TypedExtensionConfig(name=place.extension(side), typed_config=pb.any_of(NOTHING[place]))
+
+
+def _grpc_stats() -> pb.GrpcStats:
+    config = pb.GrpcStats(emit_filter_state=True)
+    config.stats_for_all_methods.value = False
+    return config
+
+
+def _http(name: str, config: pb.Message) -> pb.HttpFilter:
+    return pb.HttpFilter(name=name, typed_config=pb.any_of(config))
+
+
+def _http_slot(place: Place, side: Side) -> pb.HttpFilter:
+    return pb.HttpFilter(name=place.extension(side), config_discovery=_discovery(place))
+
+
+def _network_slot(place: Place, side: Side) -> pb.Filter:
+    return pb.Filter(name=place.extension(side), config_discovery=_discovery(place))
+
+
+def _discovery(place: Place) -> pb.ExtensionConfigSource:
+    return pb.ExtensionConfigSource(config_source=pb.ads(), type_urls=[pb.type_url(kind) for kind in KINDS[place]])

@@ -1,0 +1,29 @@
+"""Write Envoy's TCP proxy.
+
+Place:  view/listener → [envoy/tcp] → envoy/{listener,inbound}
+"""
+
+from meltemi.core.envoy import pb
+from meltemi.core.envoy.access_log import access_logs
+from meltemi.core.envoy.filters import Side, network_filters
+from meltemi.core.view.access_log import LogTo
+from meltemi.core.view.listener import Chain, Listener, Share
+
+FILTER = "envoy.filters.network.tcp_proxy"
+
+
+def tcp_proxy(chain: Chain, listener: Listener) -> list[pb.Filter]:
+    """The filters of an outbound or gateway chain of bytes."""
+    side = Side.GATEWAY if listener.gateway else Side.OUTBOUND
+    return tcp_filters(side, chain.shares, chain.stat_prefix or chain.name, listener.access_log)
+
+
+def tcp_filters(side: Side, shares: tuple[Share, ...], stat_prefix: str, log: LogTo | None) -> list[pb.Filter]:
+    """The filters of a chain of bytes that go to one cluster, or to several by weight."""
+    written = pb.TcpProxy(stat_prefix=stat_prefix, access_log=access_logs(log))
+    if len(shares) == 1:
+        written.cluster = shares[0].cluster
+    else:
+        for share in shares:
+            written.weighted_clusters.clusters.add(name=share.cluster, weight=share.weight)
+    return [*network_filters(side), pb.Filter(name=FILTER, typed_config=pb.any_of(written))]
