@@ -35,7 +35,7 @@ MANAGER = "endpointslice-controller.k8s.io"
 
 
 def endpoint_slice_actions(service: Object, pods: Iterable[Object], slices: Sequence[Object]) -> Iterator[Action]:
-    """What one Service needs done. `pods`: at least those of its namespace; `slices`: those that it owns."""
+    """What one Service needs done. `pods`: at least those that it selects; `slices`: those that it owns."""
     if is_deleting(service.tree):
         return
     wanted = {tree["metadata"]["name"]: tree for tree in slices_of(service, pods)}

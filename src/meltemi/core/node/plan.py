@@ -21,8 +21,10 @@ from meltemi.core.node.objects import (
     Object,
     Put,
     is_deleting,
+    labels_of,
     merged,
     owner_uids,
+    part,
     spec,
     uid_of,
 )
@@ -90,12 +92,15 @@ def _is_account(key: Key) -> bool:
 
 
 def _slices(kinds: Kinds, children: Children) -> Iterator[Action]:
-    pods: defaultdict[str, list[Object]] = defaultdict(list)
+    # Each Service looks only at pods with the first label that it asks for: all at all would be too many pairs.
+    pods: defaultdict[tuple[str, str, str], list[Object]] = defaultdict(list)
     for pod in kinds.get(("", "Pod"), ()):
-        pods[pod.key.namespace].append(pod)
+        for name, value in labels_of(pod.tree).items():
+            pods[pod.key.namespace, name, value].append(pod)
     for service in kinds.get(("", "Service"), ()):
         owned = [s for s in _of(children, service, "EndpointSlice") if s.key.group == DISCOVERY]
-        yield from endpoint_slice_actions(service, pods[service.key.namespace], owned)
+        first = next(iter(part(spec(service.tree), "selector").items()), ("", ""))
+        yield from endpoint_slice_actions(service, pods.get((service.key.namespace, *first), ()), owned)
 
 
 def _deployments(kinds: Kinds, children: Children, now: float) -> Iterator[Action]:
