@@ -1,0 +1,116 @@
+"""MeshConfig and what stands beside it: bytes → settings of the mesh, with the findings about them.
+
+Place:  parse/yaml → [check/mesh] → engine input `("mesh",)`, `validate --kind`
+API:    istio.mesh.v1alpha1, MeshConfig and MeshNetworks; also as ConfigMap `istio`, key `mesh`
+"""
+
+from collections.abc import Iterator
+
+from meltemi.core.check.locality import check_locality
+from meltemi.core.check.names import check_host, check_port, is_label
+from meltemi.core.check.providers import check_networks, check_providers
+from meltemi.core.check.proxy_config import check_default_config
+from meltemi.core.check.report import at, error
+from meltemi.core.check.retry import check_retry
+from meltemi.core.check.traffic_policy import check_traffic_policy
+from meltemi.core.check.values import check_duration
+from meltemi.core.model.document import Path
+from meltemi.core.model.finding import Finding
+from meltemi.core.model.mesh import MeshConfig
+from meltemi.core.model.source import placed
+from meltemi.core.model.traffic.destination_rule import OutlierDetection, TrafficPolicy
+from meltemi.core.model.traffic.virtual_service import HTTPRetry
+from meltemi.core.model.tree import Tree
+from meltemi.core.model.units import Seconds
+from meltemi.core.model.value import Value
+from meltemi.core.parse.decode import decode
+from meltemi.core.parse.faults import Faults
+from meltemi.core.parse.mesh import decode_mesh_config
+from meltemi.core.parse.yaml import Written, read
+
+ROOT = Path("")
+LONGEST_CONNECT = Seconds(3600)
+
+
+def read_mesh_config(file: str, text: bytes) -> tuple[MeshConfig, tuple[Finding, ...]]:
+    """The settings in a file (Istio's defaults for what it leaves out), and findings with their lines.
+
+    With errors among the findings the settings are incomplete. An empty file is all defaults.
+    """
+    written, findings = read(file, text)
+    one = written[0] if written else Written(tree={})
+    faults = Faults()
+    config = decode_mesh_config(one.tree, faults)
+    found = (*one.findings, *faults.found, *_rules(config, one.tree))
+    return config, findings + tuple(placed(finding, one.source) for finding in found)
+
+
+def validate_settings(file: str, text: bytes, *, kind: str) -> tuple[Finding, ...]:
+    """Findings about a MeshConfig, MeshNetworks, or MeshConfig that is looked at for its ExtensionProviders only."""
+    if kind == "MeshConfig":
+        return read_mesh_config(file, text)[1]
+    rules = check_networks if kind == "MeshNetworks" else check_providers
+    written, findings = read(file, text)
+    return findings + tuple(placed(f, one.source) for one in written for f in (*one.findings, *rules(one.tree)))
+
+
+def _rules(config: MeshConfig, tree: Tree) -> Iterator[Finding]:
+    yield from check_port(config.proxy_listen_port, at(ROOT, "proxyListenPort"))
+    yield from check_port(config.proxy_inbound_listen_port, at(ROOT, "proxyInboundListenPort"))
+    yield from _check_times(config)
+    yield from _check_trust_domain(config.trust_domain, at(ROOT, "trustDomain"))
+    yield from check_locality(config.locality_lb_setting, OutlierDetection(), at(ROOT, "localityLbSetting"))
+    if not isinstance(tree, dict):
+        return
+    aliases = tree.get("trustDomainAliases")
+    for i, alias in enumerate(aliases if isinstance(aliases, list) else ()):
+        yield from _check_trust_domain(str(alias), at(ROOT, "trustDomainAliases", i))
+    yield from _check_service_settings(tree.get("serviceSettings"), at(ROOT, "serviceSettings"))
+    for name in ("defaultHttpRetryPolicy", "defaultInboundHttpRetryPolicy"):
+        yield from _check_default_retry(tree.get(name), at(ROOT, name))
+    yield from _check_default_policy(tree.get("defaultTrafficPolicy"), at(ROOT, "defaultTrafficPolicy"))
+    yield from check_default_config(tree.get("defaultConfig"), at(ROOT, "defaultConfig"))
+
+
+def _check_times(config: MeshConfig) -> Iterator[Finding]:
+    path = at(ROOT, "connectTimeout")
+    yield from check_duration(config.connect_timeout, path)
+    if config.connect_timeout > LONGEST_CONNECT:
+        yield error("M2501", path, "the time to connect is longer than an hour")
+    if config.protocol_detection_timeout:
+        yield from check_duration(config.protocol_detection_timeout, at(ROOT, "protocolDetectionTimeout"))
+
+
+def _check_trust_domain(domain: str, path: Path) -> Iterator[Finding]:
+    parts = domain.removesuffix(".").split(".")
+    if not all(is_label(part) for part in parts):
+        yield error("M2501", path, f"{domain!r} is no trust domain", "parts of letters, digits and '-', joined by dots")
+
+
+def _check_service_settings(tree: Tree, path: Path) -> Iterator[Finding]:
+    for i, setting in enumerate(tree if isinstance(tree, list) else ()):
+        hosts = setting.get("hosts") if isinstance(setting, dict) else None
+        for j, host in enumerate(hosts if isinstance(hosts, list) else ()):
+            yield from check_host(str(host), at(path, i, "hosts", j))
+
+
+def _read_part(kind: type[Value], tree: Tree, path: Path) -> tuple[Value | None, tuple[Finding, ...]]:
+    faults = Faults()
+    value = None if tree is None else decode(kind, tree, path, faults, strict=True)
+    return value, tuple(faults.found)
+
+
+def _check_default_retry(tree: Tree, path: Path) -> Iterator[Finding]:
+    policy, faults = _read_part(HTTPRetry, tree, path)
+    yield from faults
+    if isinstance(policy, HTTPRetry):
+        yield from check_retry(policy, path)
+        if policy.backoff is not None and not policy.attempts:
+            yield error("M2105", at(path, "backoff"), "retries are off without 'attempts'", "write 'attempts: 2'")
+
+
+def _check_default_policy(tree: Tree, path: Path) -> Iterator[Finding]:
+    policy, faults = _read_part(TrafficPolicy, tree, path)
+    yield from faults
+    if isinstance(policy, TrafficPolicy):
+        yield from check_traffic_policy(policy, path)
