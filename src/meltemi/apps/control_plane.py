@@ -1,0 +1,98 @@
+"""The control plane's process: store and API, the engine, and the proxies' streams.
+
+Place:  apps · store → ingest → engine → publish → servers/xds;  servers/api → store
+"""
+
+import asyncio
+import gc
+import os
+import signal
+from functools import partial
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+
+from meltemi.core.check.mesh import read_mesh_config
+from meltemi.core.check.validate import check_document
+from meltemi.core.engine.engine import Engine
+from meltemi.core.inject.config import InjectConfig
+from meltemi.core.inject.inject import inject
+from meltemi.core.model.finding import Severity
+from meltemi.core.model.mesh import MeshConfig
+from meltemi.core.pipeline.findings import findings
+from meltemi.core.pipeline.scope import scope_of
+from meltemi.core.pipeline.slots import slots
+from meltemi.shell.doors import Doors
+from meltemi.shell.ingest import Checked, Ingest
+from meltemi.shell.publish import Derivations, Publisher
+from meltemi.shell.runtime.settings import read_settings
+from meltemi.shell.servers.api.admission import Admission
+from meltemi.shell.servers.api.app import create_app
+from meltemi.shell.servers.api.serve import serve_unix
+from meltemi.shell.servers.xds.server import XdsServer
+from meltemi.shell.stores.sqlite import SqliteStore
+
+log: Any = structlog.get_logger(__name__)
+
+
+async def run(state: Path) -> None:
+    """Serve until cancelled."""
+    settings = read_settings(state)
+    engine = Engine()
+    publisher = Publisher(engine, Derivations(slots=slots, scope_of=scope_of, findings=findings))
+    server = XdsServer(publisher.connect)
+    ingest = Ingest(engine, check=_check, read_mesh=_read_mesh, settle=publisher.settle, complete=publisher.complete)
+    config = InjectConfig(xds_dir=str(state / "xds"), domain=settings.cluster_domain)
+    admission = Admission(inject=partial(inject, config=config), service_cidr=IPv4Network(settings.service_cidr))
+
+    with SqliteStore(state / "store.db") as store:
+        app = create_app(store, admission=admission, publisher=publisher)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(ingest.run(store), name="ingest")
+                tasks.create_task(Doors(server, state / "xds").run(store), name="doors")
+                tasks.create_task(serve_unix(app, state / "api.sock"), name="api")
+        finally:
+            await server.close_all()
+
+
+def _check(tree: Any, namespace: str) -> Checked:
+    return check_document(tree, namespace=namespace or "default")
+
+
+def _read_mesh(text: bytes) -> MeshConfig:
+    """The mesh's settings; with errors in them Istio's defaults, and a line in the log."""
+    config, found = read_mesh_config("ConfigMap istio", text)
+    errors = [one.message for one in found if one.severity is Severity.ERROR]
+    if errors:
+        log.error("the mesh configuration has errors, defaults are in force", errors=errors)
+        return MeshConfig()
+    return config
+
+
+async def _until_stopped(state: Path) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(run(state), name="control plane")
+        await stop.wait()
+        serving.cancel()
+
+
+@click.command(help=__doc__)
+@click.option("--state", type=click.Path(path_type=Path), required=True)
+def main(state: Path) -> None:
+    """Entry point of `python -m meltemi.apps.control_plane`."""
+    os.environ["MELTEMI_STATE"] = str(state)
+    # What the imports made lives for ever: no collection need look at it again.
+    gc.freeze()
+    asyncio.run(_until_stopped(state))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""A Unix socket for every pod that has a proxy: opened when the Pod is stored, closed when it is gone.
+
+Place:  shell · store → [doors] → servers/xds, with the identity of each pod
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from meltemi.core.model.document import Key
+from meltemi.core.model.proxy import Proxy, Role
+from meltemi.ports.store import Batch, ChangeKind, ConfigStore
+from meltemi.shell.servers.xds.server import XdsServer
+
+INJECTED = "sidecar.istio.io/status"
+"""The annotation by which the injector marks a pod."""
+
+
+class Doors:
+    """The sockets below STATE/xds, and who is behind each."""
+
+    def __init__(self, server: XdsServer, folder: Path) -> None:
+        self._server = server
+        self._folder = folder
+        self._pods: dict[Key, Mapping[str, Any]] = {}
+
+    async def run(self, store: ConfigStore) -> None:
+        """Run until cancelled."""
+        async for batch in store.changes(after=0):
+            await self._take(batch)
+
+    async def _take(self, batch: Batch) -> None:
+        for change in batch.changes:
+            key = change.object.key
+            if key.group or key.kind != "Pod":
+                continue
+            pod: dict[str, Any] = msgspec.json.decode(change.object.body)
+            if change.kind is ChangeKind.DELETE:
+                self._pods.pop(key, None)
+                await self._server.close(self._path(key))
+            elif INJECTED in (pod["metadata"].get("annotations") or {}):
+                self._pods[key] = pod
+                await self._server.open(self._path(key), lambda key=key: self._identity(key))
+
+    def _path(self, key: Key) -> Path:
+        return self._folder / key.namespace / key.name / "xds.sock"
+
+    def _identity(self, key: Key) -> Proxy | None:
+        pod = self._pods.get(key)
+        return proxy_of_pod(pod) if pod else None
+
+
+def proxy_of_pod(pod: Mapping[str, Any]) -> Proxy:
+    """The proxy of a stored Pod: what the pod says, not what its Envoy claims."""
+    metadata: Mapping[str, Any] = pod["metadata"]
+    labels: Mapping[str, str] = metadata.get("labels") or {}
+    address: str = (pod.get("status") or {}).get("podIP", "")
+    return Proxy(
+        role=Role.ROUTER if _is_router(pod) else Role.SIDECAR,
+        id=f"{metadata['name']}.{metadata['namespace']}",
+        namespace=metadata["namespace"],
+        addresses=(address,) if address else (),
+        labels=tuple(sorted(labels.items())),
+        metadata=(("NAMESPACE", metadata["namespace"]),),
+    )
+
+
+def _is_router(pod: Mapping[str, Any]) -> bool:
+    containers: list[Mapping[str, Any]] = pod["spec"].get("containers") or []
+    proxy = next((one for one in containers if one.get("name") == "istio-proxy"), {})
+    return "router" in (proxy.get("args") or [])
