@@ -3,33 +3,26 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from fakes.store import FakeStore
 from meltemi.core.model.document import Key
 from meltemi.core.node.settings import NodeSettings
-from meltemi.ports.store import Stored
 from meltemi.shell.runtime.controllers import run_controllers
-
-
-class ApiStore(FakeStore):
-    """A store behind the API: pods are marked before they go."""
-
-    async def delete_gracefully(self, key: Key) -> Stored:
-        if key.kind != "Pod":
-            return await self.delete(key)
-        pod = msgspec.json.decode((await self.get(key)).body)
-        pod["metadata"].setdefault("deletionTimestamp", "2020-01-01T00:00:00Z")
-        return await self.put(key, msgspec.json.encode(pod))
+from meltemi.shell.servers.api.app import create_app
+from meltemi.shell.servers.api.objects import first_namespaces
+from meltemi.shell.servers.api.serve import serve_unix
+from meltemi.shell.stores.remote import RemoteStore
+from meltemi.shell.stores.sqlite import SqliteStore
 
 
 class Cluster:
-    """A store with a kubelet that makes every pod ready at once, and ends it when that is asked for."""
+    """The API with a kubelet that makes every pod ready at once, and ends it when that is asked for."""
 
-    def __init__(self) -> None:
-        self.store = ApiStore()
+    def __init__(self, store: RemoteStore) -> None:
+        self.store = store
 
     async def apply(self, kind: str, name: str, *, group: str = "", namespace: str = "default", **tree: Any) -> None:
         metadata = {"name": name, "namespace": namespace, **tree.pop("metadata", {})}
@@ -70,16 +63,21 @@ def key_of(tree: dict[str, Any]) -> Key:
 
 
 @asynccontextmanager
-async def running() -> AsyncGenerator[Cluster]:
-    cluster = Cluster()
-    async with asyncio.TaskGroup() as tasks:
-        started = [
-            tasks.create_task(run_controllers(cluster.store, NodeSettings())),
-            tasks.create_task(cluster.kubelet()),
-        ]
-        yield cluster
-        for task in started:
-            task.cancel()
+async def running(folder: Path) -> AsyncGenerator[Cluster]:
+    """Controllers that work through the real API."""
+    socket = folder / "api.sock"
+    with SqliteStore(folder / "store.db") as store:
+        await first_namespaces(store)
+        cluster = Cluster(RemoteStore(socket))
+        async with asyncio.TaskGroup() as tasks:
+            started = [
+                tasks.create_task(serve_unix(create_app(store), socket)),
+                tasks.create_task(run_controllers(cluster.store, NodeSettings())),
+                tasks.create_task(cluster.kubelet()),
+            ]
+            yield cluster
+            for task in started:
+                task.cancel()
 
 
 def deployment(version: str, replicas: int = 2) -> dict[str, Any]:
@@ -95,9 +93,9 @@ async def settled(cluster: Cluster, version: str, replicas: int) -> bool:
     return images == [version] * replicas and web.get("status", {}).get("availableReplicas") == replicas
 
 
-def test_a_deployment_becomes_pods_and_rolls_on() -> None:
+def test_a_deployment_becomes_pods_and_rolls_on(tmp_path: Path) -> None:
     async def story() -> None:
-        async with running() as cluster:
+        async with running(tmp_path) as cluster:
             await cluster.apply("Deployment", "web", **deployment("one"))
             await cluster.until(lambda: settled(cluster, "one", 2))
             await cluster.apply("Deployment", "web", **deployment("two", 3))
@@ -107,9 +105,9 @@ def test_a_deployment_becomes_pods_and_rolls_on() -> None:
     asyncio.run(story())
 
 
-def test_a_lost_pod_is_replaced() -> None:
+def test_a_lost_pod_is_replaced(tmp_path: Path) -> None:
     async def story() -> None:
-        async with running() as cluster:
+        async with running(tmp_path) as cluster:
             await cluster.apply("Deployment", "web", **deployment("one"))
             await cluster.until(lambda: settled(cluster, "one", 2))
             lost = (await cluster.names("Pod"))[0]
@@ -122,9 +120,9 @@ def test_a_lost_pod_is_replaced() -> None:
     asyncio.run(story())
 
 
-def test_a_deployment_takes_its_pods_along() -> None:
+def test_a_deployment_takes_its_pods_along(tmp_path: Path) -> None:
     async def story() -> None:
-        async with running() as cluster:
+        async with running(tmp_path) as cluster:
             await cluster.apply("Deployment", "web", **deployment("one"))
             await cluster.apply("Pod", "bare", spec={})
             await cluster.until(lambda: settled_names(cluster, 3))
@@ -138,26 +136,28 @@ def test_a_deployment_takes_its_pods_along() -> None:
     asyncio.run(story())
 
 
-def test_a_namespace_takes_everything_along() -> None:
+def test_a_namespace_takes_everything_along(tmp_path: Path) -> None:
     async def story() -> None:
-        async with running() as cluster:
+        async with running(tmp_path) as cluster:
             await cluster.apply("Namespace", "shop", namespace="")
-            await cluster.until(lambda: cluster.names("ServiceAccount"))
             await cluster.apply("Deployment", "web", namespace="shop", **deployment("one"))
-            await cluster.until(lambda: cluster.names("Pod"))
+            await cluster.until(lambda: inside(cluster, "Pod", ""))
             await cluster.store.delete(Key(group="", kind="Namespace", namespace="", name="shop"))
             await cluster.until(lambda: empty(cluster))
 
+    async def inside(cluster: Cluster, kind: str, group: str) -> tuple[object, ...]:
+        return (await cluster.store.list(group, kind, "shop"))[0]
+
     async def empty(cluster: Cluster) -> bool:
         kinds = (("Pod", ""), ("ReplicaSet", "apps"), ("Deployment", "apps"), ("ServiceAccount", ""))
-        return not any([await cluster.names(*kind) for kind in kinds])
+        return not any([await inside(cluster, *kind) for kind in kinds])
 
     asyncio.run(story())
 
 
-def test_a_service_gets_the_addresses_of_its_pods() -> None:
+def test_a_service_gets_the_addresses_of_its_pods(tmp_path: Path) -> None:
     async def story() -> None:
-        async with running() as cluster:
+        async with running(tmp_path) as cluster:
             await cluster.apply("Service", "web", spec={"selector": {"app": "web"}, "ports": [{"port": 80}]})
             await cluster.apply("Deployment", "web", **deployment("one"))
             await cluster.until(lambda: ready(cluster, 2))
