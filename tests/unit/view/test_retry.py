@@ -1,6 +1,7 @@
 """view/retry settles what a user left open."""
 
 import pytest
+
 from meltemi.core.model.traffic.virtual_service import HTTPRetry
 from meltemi.core.model.units import Seconds
 from meltemi.core.view.retry import DEFAULT_CONDITIONS, Retry, effective_retry, longest_wait
@@ -17,9 +18,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("written", "conditions", "attempts", "codes"), CASES.values(), ids=CASES)
-def test_policy(
-    written: HTTPRetry | None, conditions: tuple[str, ...], attempts: int, codes: tuple[int, ...]
-) -> None:
+def test_policy(written: HTTPRetry | None, conditions: tuple[str, ...], attempts: int, codes: tuple[int, ...]) -> None:
     settled = effective_retry(written, hashed=False)
 
     assert settled is not None

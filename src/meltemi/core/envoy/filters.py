@@ -12,6 +12,8 @@ from enum import StrEnum
 
 from meltemi.core.envoy import pb
 from meltemi.core.envoy.cors import FILTER as CORS
+from meltemi.core.envoy.dynamic_dns import FILTER as RESOLVER
+from meltemi.core.envoy.dynamic_dns import resolver
 from meltemi.core.envoy.fault import FILTER as FAULT
 from meltemi.core.model.value import Value
 
@@ -65,8 +67,9 @@ KINDS: dict[Place, tuple[type[pb.Message], ...]] = {
 """What may come to stand in a place: Envoy refuses everything else."""
 
 
-def http_filters(side: Side, *, grpc_web: bool = False) -> list[pb.HttpFilter]:
-    """The HTTP filters of a chain."""
+def http_filters(side: Side, *, grpc_web: bool = False, by_name: bool = False) -> list[pb.HttpFilter]:
+    """The HTTP filters of a chain. `by_name`: some requests go to whatever host they name."""
+    resolve = [_http(RESOLVER, resolver())] if by_name else []
     translate = [_http("envoy.filters.http.grpc_web", pb.GrpcWeb())] if grpc_web else []
     return [
         _http(CORS, pb.Cors()),  # first: a preflight carries no token and must not need one
@@ -76,6 +79,7 @@ def http_filters(side: Side, *, grpc_web: bool = False) -> list[pb.HttpFilter]:
         *translate,
         _http("envoy.filters.http.grpc_stats", _grpc_stats()),
         _http(FAULT, pb.HTTPFault()),  # after policy: an injected fault must not hide a denial
+        *resolve,
         _http("envoy.filters.http.router", pb.Router()),  # last, always: it answers
     ]
 

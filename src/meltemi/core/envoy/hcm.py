@@ -16,7 +16,7 @@ FILTER = "envoy.filters.network.http_connection_manager"
 def http_connection_manager(chain: Chain, listener: Listener) -> list[pb.Filter]:
     """The filters of an outbound or gateway chain whose requests are routed by a table."""
     side = Side.GATEWAY if listener.gateway else Side.OUTBOUND
-    written = manager(side, chain.stat_prefix or chain.table, listener.access_log)
+    written = manager(side, chain.stat_prefix or chain.table, listener.access_log, by_name=listener.resolves_names)
     written.rds.route_config_name = chain.table
     written.rds.config_source.CopyFrom(pb.ads())
     return [filter_of(written)]
@@ -27,11 +27,13 @@ def filter_of(written: pb.HttpConnectionManager) -> pb.Filter:
     return pb.Filter(name=FILTER, typed_config=pb.any_of(written))
 
 
-def manager(side: Side, stat_prefix: str, log: LogTo | None, *, grpc_web: bool = False) -> pb.HttpConnectionManager:
+def manager(
+    side: Side, stat_prefix: str, log: LogTo | None, *, grpc_web: bool = False, by_name: bool = False
+) -> pb.HttpConnectionManager:
     """A connection manager without routes."""
     written = pb.HttpConnectionManager(
         stat_prefix=stat_prefix,
-        http_filters=http_filters(side, grpc_web=grpc_web),
+        http_filters=http_filters(side, grpc_web=grpc_web, by_name=by_name),
         access_log=access_logs(log),
         stream_idle_timeout=pb.duration(0),
         server_name="istio-envoy",

@@ -51,7 +51,14 @@ from envoy.config.route.v3.route_components_pb2 import (
 )
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
+from envoy.extensions.clusters.dynamic_forward_proxy.v3.cluster_pb2 import (
+    ClusterConfig as DynamicForwardCluster,
+)
+from envoy.extensions.common.dynamic_forward_proxy.v3.dns_cache_pb2 import DnsCacheConfig
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors, CorsPolicy
+from envoy.extensions.filters.http.dynamic_forward_proxy.v3.dynamic_forward_proxy_pb2 import (
+    FilterConfig as DynamicForwardProxy,
+)
 from envoy.extensions.filters.http.ext_authz.v3.ext_authz_pb2 import ExtAuthz
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
@@ -122,8 +129,11 @@ __all__ = [
     "Cors",
     "CorsPolicy",
     "DirectResponseAction",
+    "DnsCacheConfig",
     "DownstreamTlsContext",
     "Duration",
+    "DynamicForwardCluster",
+    "DynamicForwardProxy",
     "Endpoint",
     "ExtAuthz",
     "ExtensionConfigSource",

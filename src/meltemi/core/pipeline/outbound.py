@@ -5,6 +5,7 @@ Place:  view/{outbound,virtual_host} → [pipeline/outbound] → pipeline/slots
 
 from meltemi.core.compose.virtual_services import mesh_virtual_service
 from meltemi.core.engine.engine import Engine
+from meltemi.core.envoy.dynamic_dns import dynamic_cluster
 from meltemi.core.envoy.listener import listener_message
 from meltemi.core.model.proxy import Scope
 from meltemi.core.model.resource import Resource, ResourceType
@@ -22,7 +23,7 @@ from meltemi.core.view.outbound import (
     virtual_outbound,
 )
 from meltemi.core.view.route import Client
-from meltemi.core.view.unknown import fallback_label, resolves_names
+from meltemi.core.view.unknown import DYNAMIC, fallback_label, resolves_names
 from meltemi.core.view.virtual_host import client_labels, free_hosts, hosts_at, table_hosts
 
 
@@ -62,9 +63,10 @@ def _table(e: Engine, scope: Scope, port: int) -> list[Slot]:
 
 
 def _unknown_table(e: Engine) -> list[Slot]:
-    """The table for requests on ports of which no service is known."""
+    """The table for requests on ports of which no service is known, and the cluster that they go by."""
     table = UNKNOWN_TABLE
     return [
+        _slot(ResourceType.CLUSTER, DYNAMIC, Call(function=dynamic_cluster_body, args=())),
         _slot(ResourceType.ROUTES, table, Call(function=table_body, args=(table,))),
         _fallback(e, table),
     ]
@@ -91,6 +93,11 @@ def _fallback(e: Engine, table: str) -> Slot:
 
 def _slot(type_: ResourceType, name: str, body: Call) -> Slot:
     return Slot(type=type_, name=name, body=body)
+
+
+def dynamic_cluster_body(e: Engine) -> Resource:  # every derived function takes the engine
+    """The cluster for requests to whatever host they name."""
+    return resource_of(ResourceType.CLUSTER, dynamic_cluster(DYNAMIC))
 
 
 def virtual_outbound_body(e: Engine, families: tuple[str, ...]) -> Resource:

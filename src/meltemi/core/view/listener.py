@@ -94,6 +94,8 @@ class Listener(Value, frozen=True, kw_only=True):
     detection_timeout: Seconds = Seconds(0)
     """How long inspectors wait for a first byte; 0 is without end."""
     gateway: bool = False
+    resolves_names: bool = False
+    """Requests for unknown hosts go to the host that they name."""
     access_log: LogTo | None = None
     needs: frozenset[str] = frozenset()
     origin: tuple[Origin, ...] = ()

@@ -171,6 +171,7 @@ def virtual_outbound(e: Engine, families: tuple[str, ...]) -> Listener:
         inspect_tls=by_name,
         inspect_http=by_name,
         detection_timeout=mesh(e).protocol_detection_timeout,
+        resolves_names=e.get(resolves_names),
         access_log=e.get(access_log),
         needs=frozenset((cluster, BLACK_HOLE_CLUSTER)),
     )
@@ -197,6 +198,7 @@ def outbound_listener(e: Engine, client: Client, families: tuple[str, ...], addr
         inspect_tls=names or sniffs,
         inspect_http=sniffs,
         detection_timeout=mesh(e).protocol_detection_timeout,
+        resolves_names=e.get(resolves_names),
         access_log=e.get(access_log),
         needs=frozenset(clusters & plan.known) | (clusters & {PASSTHROUGH_CLUSTER, BLACK_HOLE_CLUSTER}),
         origin=tuple(dict.fromkeys(plan.origins)),
