@@ -88,6 +88,7 @@ _OBJECT: tuple[Page, ...] = (
         "annotation without meaning",
         "The annotation asks for something that this kind cannot do.",
     ),
+    ("M1210", "error", "no such namespace", "The namespace is not in the mesh: apply it first, or with the object."),
 )
 
 _EFFECT: tuple[Page, ...] = (
@@ -369,6 +370,18 @@ _MESH: tuple[Page, ...] = (
     ("M2502", "info", "setting without effect yet", "The setting is known and has no effect yet."),
 )
 
+_PROXIES: tuple[Page, ...] = (
+    (
+        "M9001",
+        "error",
+        "refused by Envoy",
+        (
+            "A proxy has not taken what the mesh made of this document, and goes on with what it had. The message is\n"
+            "Envoy's. Nothing else is held up; please report it, since `validate` should have said it."
+        ),
+    ),
+)
+
 _INJECTION: tuple[Page, ...] = (
     (
         "M7001",
@@ -486,4 +499,5 @@ PAGES: tuple[Page, ...] = (
     *_MESH,
     *_ROUTING,
     *_INJECTION,
+    *_PROXIES,
 )

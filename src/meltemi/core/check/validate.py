@@ -37,7 +37,8 @@ def _checked(parsed: Parsed) -> Parsed:
     refused = [f.path for f in parsed.findings if f.severity is Severity.ERROR]
     found = (f for f in check_document_rules(parsed.draft, parsed.tree) if not _follows(f, refused))
     named = (_named(finding, parsed) for finding in found)
-    return with_findings(parsed, parsed.findings + tuple(placed(f, parsed.source) for f in named))
+    findings = parsed.findings + tuple(placed(f, parsed.source) for f in named)
+    return with_findings(parsed, tuple(sorted(findings, key=lambda f: (f.span.line, f.span.column))))
 
 
 def _follows(finding: Finding, refused: list[Path]) -> bool:
