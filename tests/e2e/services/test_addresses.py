@@ -153,6 +153,35 @@ def test_a_service_without_endpoints_refuses_and_comes_back(machine: tuple[Host,
     assert host.curl("http://198.19.0.2/", at="h5b-svc-4").startswith("pod")
 
 
+def test_no_connection_fails_while_endpoints_change(machine: tuple[Host, Node]) -> None:
+    host, node = machine
+    client = host.start("curl", "-sS", "-o", "/dev/null", "http://198.19.0.2/?[1-600]", at="h5b-svc-4")
+    for addresses in [("198.18.0.2",), ("198.18.0.3",), ("198.18.0.2", "198.18.0.3")] * 3:
+        node.endpoints("web", 8080, *addresses)
+
+    assert client.wait(30) == 0
+
+
+def test_a_connection_outlives_its_endpoint(machine: tuple[Host, Node]) -> None:
+    """Who is no longer ready finishes what it has begun."""
+    node = machine[1]
+    node.endpoints("web", 8080, "198.18.0.2")
+    program = (
+        "import http.client,sys\n"
+        "c=http.client.HTTPConnection('198.19.0.2'); c.connect(); print('connected',flush=True)\n"
+        "sys.stdin.readline(); c.request('GET','/'); print(c.getresponse().read().decode())"
+    )
+    command = ["ip", "netns", "exec", "h5b-svc-4", sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdout
+        assert client.stdout.readline() == "connected\n"
+        node.endpoints("web", 8080, "198.18.0.3")
+        said, _ = client.communicate("go\n", timeout=10)
+    node.endpoints("web", 8080, "198.18.0.2", "198.18.0.3")
+
+    assert said.startswith("pod2")
+
+
 def test_rules_outlive_the_node(machine: tuple[Host, Node]) -> None:
     host, node = machine
     node.stop()
