@@ -136,7 +136,7 @@ def _filter_chains(settings: NodeSettings) -> Iterator[str]:
     lost = (
         f"ip daddr {settings.service_cidr} goto refuse",
         # A pod that is gone has no interface any more: without this its packets would leave the machine.
-        f'ip daddr {settings.pod_cidr} oifname != {{ "lo", "{settings.veth_prefix}*" }} goto refuse',
+        f'ip daddr {settings.pod_cidr} oifname != "lo" oifname != "{settings.veth_prefix}*" goto refuse',
     )
     yield from _block("chain forward", "type filter hook forward priority 0;", *lost)
     yield from _block("chain local", "type filter hook output priority 0;", *lost)

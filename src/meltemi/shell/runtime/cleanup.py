@@ -117,11 +117,14 @@ def _remove_route(settings: NodeSettings) -> tuple[str, ...]:
 
 def _unmount(state: Path) -> tuple[str, ...]:
     """Mounts below the state directory, the last one first."""
+    return tuple(point for point in _mounts(state) if _run("umount", "--lazy", point).returncode == 0)
+
+
+def _mounts(state: Path) -> list[str]:
     root = f"{state.resolve()}/"
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     points = [line.split(" ")[4].encode().decode("unicode_escape") for line in lines]
-    ours = [point for point in reversed(points) if point.startswith(root)]
-    return tuple(point for point in ours if _run("umount", "--lazy", point).returncode == 0)
+    return [point for point in reversed(points) if point.startswith(root)]
 
 
 def _restore(state: Path) -> tuple[str, ...]:
@@ -131,8 +134,8 @@ def _restore(state: Path) -> tuple[str, ...]:
 
 
 def _remove_files(state: Path) -> tuple[str, ...]:
-    if not state.is_dir():
-        return ()
+    if not state.is_dir() or _mounts(state):
+        return ()  # what is mounted there may be somebody's own directory
     gone: list[str] = []
     for directory in (state / name for name in RUNTIME):
         if directory.is_dir():

@@ -72,6 +72,8 @@ async def carry_out(store: GracefulStore, actions: Sequence[Action]) -> tuple[in
             continue
         except ConflictError:
             failed = True
+        except TimeoutError:
+            return latest, True  # the control plane is away; what is left of the plan will be out of date
         except Exception as fault:  # one object that is refused must not hold up the others
             log.warning("not written", key=str(action.key), fault=repr(fault))
             failed = True
