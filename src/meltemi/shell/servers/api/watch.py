@@ -30,6 +30,10 @@ class Watch:
     matches: Matches
     bookmarks: bool
     known: set[Key] = field(default_factory=set[Key])
+    """Objects that the caller has, as far as this watch can know."""
+    resumed: bool = False
+    """The caller may have objects from an earlier watch, that are gone by now."""
+    seen: set[Key] = field(default_factory=set[Key])
 
     def events(self, batch: Batch) -> list[Object]:
         """What to tell of a batch; a bookmark where the replay ends, or nothing of it was wanted."""
@@ -46,12 +50,14 @@ class Watch:
     def _event(self, change: Change) -> Object | None:
         """An object that stops matching is deleted to this caller, one that begins to match is added."""
         key, tree = change.object.key, msgspec.json.decode(change.object.body)
-        told = key in self.known
+        first, told = key not in self.seen, key in self.known
+        self.seen.add(key)
         if change.kind is ChangeKind.PUT and self.matches(tree):
             self.known.add(key)
             return self._line("MODIFIED" if told else "ADDED", tree)
         self.known.discard(key)
-        if not told:
+        # Of an object that it does not know, a caller ignores the end; one that it had must not stay for ever.
+        if not told and not (first and self.resumed):
             return None
         tree["metadata"]["resourceVersion"] = str(change.object.revision)
         return self._line("DELETED", tree)
@@ -70,6 +76,7 @@ async def watched(store: ConfigStore, watch: Watch, after: int, seconds: float) 
     """The lines, until the time is over. After 0: everything that exists comes first."""
     if after:
         stored, _ = await store.list(watch.target.kind.group, watch.target.kind.kind, watch.target.namespace)
+        watch.resumed = True
         watch.known = {one.key for one in stored if watch.matches(msgspec.json.decode(one.body))}
     try:
         async with asyncio.timeout(seconds):
