@@ -99,8 +99,8 @@ def _slices(kinds: Kinds, children: Children) -> Iterator[Action]:
             pods[pod.key.namespace, name, value].append(pod)
     for service in kinds.get(("", "Service"), ()):
         owned = [s for s in _of(children, service, "EndpointSlice") if s.key.group == DISCOVERY]
-        first = next(iter(part(spec(service.tree), "selector").items()), ("", ""))
-        yield from endpoint_slice_actions(service, pods.get((service.key.namespace, *first), ()), owned)
+        name, value = next(iter(part(spec(service.tree), "selector").items()), ("", ""))
+        yield from endpoint_slice_actions(service, pods.get((service.key.namespace, name, value), ()), owned)
 
 
 def _deployments(kinds: Kinds, children: Children, now: float) -> Iterator[Action]:
