@@ -31,6 +31,7 @@ from meltemi.shell.publish import Derivations, Publisher
 from meltemi.shell.runtime.settings import read_settings
 from meltemi.shell.servers.api.admission import Admission
 from meltemi.shell.servers.api.app import create_app
+from meltemi.shell.servers.api.objects import first_namespaces
 from meltemi.shell.servers.api.serve import serve_unix
 from meltemi.shell.servers.xds.server import XdsServer
 from meltemi.shell.stores.sqlite import SqliteStore
@@ -49,6 +50,7 @@ async def run(state: Path) -> None:
     admission = Admission(inject=partial(inject, config=config), service_cidr=IPv4Network(settings.service_cidr))
 
     with SqliteStore(state / "store.db") as store:
+        await first_namespaces(store)
         app = create_app(store, admission=admission, publisher=publisher)
         try:
             async with asyncio.TaskGroup() as tasks:
