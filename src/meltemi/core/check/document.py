@@ -10,6 +10,7 @@ from meltemi.core.check.destination_rule import check_destination_rule
 from meltemi.core.check.effect import check_effect
 from meltemi.core.check.envoy_filter import check_envoy_filter
 from meltemi.core.check.gateway import check_gateway
+from meltemi.core.check.kube import check_kube
 from meltemi.core.check.report import at, error
 from meltemi.core.check.service_entry import check_service_entry
 from meltemi.core.check.sidecar import check_sidecar
@@ -34,7 +35,9 @@ def check_document_rules(document: Document[Value], tree: Tree) -> Iterator[Find
     """Every fault of a document, and every statement in it that has no effect yet. `tree`: as it was written."""
     context = Context(key=document.key, meta=document.meta)
     kind = kind_of(document.key.group, document.key.kind)
-    if kind is None or kind.role is KindRole.KUBE or kind.group != NETWORKING:
+    if kind is not None and kind.role is KindRole.KUBE:
+        yield from check_kube(document)
+    if kind is None or kind.group != NETWORKING:
         return
     yield from _check_annotations(context)
     match document.spec:

@@ -88,6 +88,12 @@ _OBJECT: tuple[Page, ...] = (
         "annotation without meaning",
         "The annotation asks for something that this kind cannot do.",
     ),
+    (
+        "M1207",
+        "warning",
+        "object twice",
+        "The file holds an object of this kind, namespace and name before; only the last one takes effect.",
+    ),
     ("M1210", "error", "no such namespace", "The namespace is not in the mesh: apply it first, or with the object."),
 )
 
@@ -344,6 +350,8 @@ _SERVICE_ENTRY: tuple[Page, ...] = (
 )
 
 _LATER: tuple[Page, ...] = (
+    ("M2801", "error", "selector and template", "A Deployment must select the pods that its template makes."),
+    ("M2802", "error", "container twice", "Names of containers are unique in a pod, init containers included."),
     ("M2601", "error", "empty Sidecar", "A Sidecar says at least one thing."),
     (
         "M2602",

@@ -4,9 +4,10 @@ Place:  parse → check/document → [check/validate] → apps, shell/servers/ap
 """
 
 from meltemi.core.check.document import check_document_rules
-from meltemi.core.model.document import Document, Path
+from meltemi.core.check.report import warning
+from meltemi.core.model.document import Document, Key, Path
 from meltemi.core.model.finding import Finding, Severity
-from meltemi.core.model.source import placed
+from meltemi.core.model.source import placed, span
 from meltemi.core.model.tree import Tree, parent
 from meltemi.core.model.value import Value
 from meltemi.core.parse.documents import Parsed, parse, parse_tree, with_findings
@@ -21,7 +22,7 @@ def validate_bytes(
     `Parsed.document` is None where an object has errors. `namespace` is given to objects that name none.
     """
     parsed, findings = parse(file, text, namespace=namespace)
-    checked = tuple(_checked(one) for one in parsed)
+    checked = _told_twice(tuple(_checked(one) for one in parsed))
     return checked, findings + tuple(finding for one in checked for finding in one.findings)
 
 
@@ -39,6 +40,22 @@ def _checked(parsed: Parsed) -> Parsed:
     named = (_named(finding, parsed) for finding in found)
     findings = parsed.findings + tuple(placed(f, parsed.source) for f in named)
     return with_findings(parsed, tuple(sorted(findings, key=lambda f: (f.span.line, f.span.column))))
+
+
+def _told_twice(parsed: tuple[Parsed, ...]) -> tuple[Parsed, ...]:
+    """A warning on each object that stands before in the file."""
+    found: list[Parsed] = []
+    seen: dict[Key, int] = {}
+    for one in parsed:
+        if one.key in seen:
+            message = f"{one.key} is already written in line {seen[one.key]}, and only the last one counts"
+            again = warning("M1207", Path("metadata.name"), message)
+            found.append(with_findings(one, (*one.findings, placed(_named(again, one), one.source))))
+        else:
+            found.append(one)
+        if one.key:
+            seen[one.key] = span(one.source, Path("")).line
+    return tuple(found)
 
 
 def _follows(finding: Finding, refused: list[Path]) -> bool:

@@ -1,0 +1,42 @@
+"""What an API server would refuse of the objects that the mesh reads."""
+
+import pytest
+
+from meltemi.core.check.validate import check_document, validate_bytes
+from meltemi.core.model.tree import Tree
+
+C: Tree = {"name": "c", "image": "i"}
+
+
+def template(**labels: Tree) -> Tree:
+    return {"metadata": {"labels": labels}, "spec": {"containers": [C]}}
+
+
+# fmt: off
+CASES: dict[str, tuple[str, str, Tree, list[str]]] = {
+    "service": ("v1", "Service", {"ports": [{"port": 80, "targetPort": "http"}]}, []),
+    "service's port": ("v1", "Service", {"ports": [{"targetPort": 80}]}, ["M2003 spec.ports[0].port"]),
+    "unnamed ports": ("v1", "Service", {"ports": [{"port": 80, "name": "a"}, {"port": 81}]}, ["M2013 spec.ports[1]"]),
+    "HTTP as transport": ("v1", "Service", {"ports": [{"port": 80, "protocol": "HTTP"}]},
+                          ["M1104 spec.ports[0].protocol"]),
+    "deployment": ("apps/v1", "Deployment", {"selector": {"matchLabels": {"a": "b"}}, "template": template(a="b")}, []),
+    "deployment that misses its pods": ("apps/v1", "Deployment", {"selector": {"matchLabels": {"a": "c"}},
+                                        "template": template(a="b")}, ["M2801 spec.selector.matchLabels"]),
+    "deployment without selector": ("apps/v1", "Deployment", {"template": template(a="b")}, ["M2013 spec"]),
+    "old deployment without selector": ("extensions/v1beta1", "Deployment", {"template": template(a="b")}, []),
+    "container twice": ("v1", "Pod", {"containers": [C, C]}, ["M2802 spec.containers[1].name"]),
+    "pod without containers": ("v1", "Pod", {}, ["M2013 spec"]),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize(("version", "kind", "spec", "want"), CASES.values(), ids=CASES)
+def test_faults(version: str, kind: str, spec: Tree, want: list[str]):
+    tree: Tree = {"apiVersion": version, "kind": kind, "metadata": {"name": "a"}, "spec": spec}
+    assert [f"{f.code} {f.path}" for f in check_document(tree)[1]] == want
+
+
+def test_an_object_that_is_written_twice_is_said():
+    one = b"apiVersion: v1\nkind: Service\nmetadata: {name: a}\n"
+    _, findings = validate_bytes("f", one + b"---\n" + one)
+    assert [(f.code, f.span.line) for f in findings] == [("M1207", 7)]
