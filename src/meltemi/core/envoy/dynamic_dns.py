@@ -13,7 +13,7 @@ CACHE = "unknown_hosts"
 
 def _cache() -> pb.DnsCacheConfig:
     """Filter and cluster find each other by equal settings of one cache."""
-    return pb.DnsCacheConfig(name=CACHE, dns_lookup_family="V4_PREFERRED")
+    return pb.DnsCacheConfig(name=CACHE, dns_lookup_family=pb.Cluster.V4_PREFERRED)
 
 
 def resolver() -> pb.DynamicForwardProxy:
@@ -23,7 +23,7 @@ def resolver() -> pb.DynamicForwardProxy:
 
 def dynamic_cluster(name: str) -> pb.Cluster:
     """The cluster; its endpoints are what the filter resolved."""
-    cluster = pb.Cluster(name=name, lb_policy="CLUSTER_PROVIDED")
+    cluster = pb.Cluster(name=name, lb_policy=pb.Cluster.CLUSTER_PROVIDED)
     cluster.cluster_type.name = CLUSTER_TYPE
     cluster.cluster_type.typed_config.CopyFrom(pb.any_of(pb.DynamicForwardCluster(dns_cache_config=_cache())))
     return cluster
