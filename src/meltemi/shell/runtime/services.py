@@ -45,6 +45,8 @@ async def run_services(store: ConfigStore, settings: NodeSettings, state: Path) 
 
 async def prepare_host(settings: NodeSettings, state: Path) -> None:
     """What pods and Services need of the host besides rules: forwarding, an address towards pods, a route."""
+    # Sandboxes mount this directory: it must be there before the first pod, and stay the same one.
+    (state / DNS_FILE).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     change(state, "net/ipv4/ip_forward", "1")
     with contextlib.suppress(CommandError):  # it is there already
         await run("ip", "address", "add", f"{settings.node_ip}/32", "dev", "lo", "label", settings.address_label)
