@@ -124,7 +124,7 @@ def test_a_deployment_takes_its_pods_along(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(tmp_path) as cluster:
             await cluster.apply("Deployment", "web", **deployment("one"))
-            await cluster.apply("Pod", "bare", spec={})
+            await cluster.apply("Pod", "bare", spec={"containers": [{"name": "c", "image": "i"}]})
             await cluster.until(lambda: settled_names(cluster, 3))
             await cluster.store.delete(Key(group="apps", kind="Deployment", namespace="default", name="web"))
             await cluster.until(lambda: settled_names(cluster, 1))
