@@ -84,6 +84,17 @@ def test_a_namespace_that_is_missing_is_a_finding(api: Client) -> None:
     assert "nowhere" in caught.value.body["findings"][0]["message"]
 
 
+def test_a_pod_that_changes_keeps_everything_out(api: Client) -> None:
+    name, other = fresh(), fresh()
+    containers = [{"name": "c", "image": "one"}]
+    send(api, item({"metadata": {"name": name}, "spec": {"containers": containers}}, "Pod", "v1"))
+    changed = {"metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "two"}]}}
+    with pytest.raises(RefusedError) as caught:
+        send(api, virtual_service(other), item(changed, "Pod", "v1"))
+
+    assert "cannot be changed" in caught.value.body["findings"][0]["message"]
+
+
 # fmt: off
 MERGES: dict[str, tuple[Any, Any, Any, Any]] = {
     #                        live                      last                wanted              → becomes

@@ -95,6 +95,12 @@ _OBJECT: tuple[Page, ...] = (
         "The file holds an object of this kind, namespace and name before; only the last one takes effect.",
     ),
     ("M1210", "error", "no such namespace", "The namespace is not in the mesh: apply it first, or with the object."),
+    (
+        "M1211",
+        "error",
+        "pod cannot be changed",
+        "What a Pod runs is settled when it is created. Delete it first, or let a Deployment replace its pods.",
+    ),
 )
 
 _EFFECT: tuple[Page, ...] = (

@@ -4,7 +4,7 @@ Place:  servers/api · /meltemi/v1/apply → [apply] → objects
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from meltemi.shell.servers.api.trees import Object, part
 LAST = "kubectl.kubernetes.io/last-applied-configuration"
 """What the file said last time; kubectl's, so that either tool may go on where the other stopped."""
 NO_NAMESPACE = "M1210"
+FIXED = "M1211"
 
 
 class Item(Value, frozen=True, kw_only=True):
@@ -79,12 +80,22 @@ async def _findings(objects: Objects, found: Sequence[tuple[Target, Item]]) -> t
     for target, item in found:
         try:
             # An object that is there counts as a change: what is only done at creation is not asked for its findings.
-            _, findings = await objects.admit(target, item.object, await _live(objects, target), also=also)
-        except ApiError as problem:
-            said.append(_as_finding(problem, target, item))
+            live = await _live(objects, target)
+            _, findings = await objects.admit(target, item.object, live, also=also)
+        except ApiError:
+            said.append(shown(_no_namespace(target), item.source))
         else:
-            said += [shown(finding, item.source) for finding in findings]
+            own = (*findings, *_fixed(target, live, item.object))
+            said += [shown(finding, item.source) for finding in own]
     return tuple(said)
+
+
+def _fixed(target: Target, live: Object | None, wanted: Object) -> Iterator[Finding]:
+    """A Pod that runs cannot become another."""
+    if live is None or target.kind.kind != "Pod" or _changed(live, wanted)["spec"] == live["spec"]:
+        return
+    message = f"pod {target.name!r} exists, and its spec cannot be changed"
+    yield _error(FIXED, target, Path("spec"), message, "delete it first, or write a Deployment")
 
 
 async def _apply_one(objects: Objects, target: Target, item: Item, *, dry_run: bool) -> Applied:
@@ -96,8 +107,6 @@ async def _apply_one(objects: Objects, target: Target, item: Item, *, dry_run: b
     wanted = _changed(live, item.object)
     if wanted == live and await _same_source(objects, target, item.source):
         return _applied(target, "unchanged", int(live["metadata"]["resourceVersion"]))
-    if target.kind.kind == "Pod" and wanted["spec"] != live["spec"]:
-        raise ApiError(422, "Invalid", f"pod '{target.name}' exists and cannot be changed: delete it first")
     written = await objects.replace(target, wanted, source=item.source, dry_run=dry_run)
     return _applied(target, "configured" if wanted != live else "unchanged", written.revision)
 
@@ -149,9 +158,11 @@ def _applied(target: Target, result: str, revision: int) -> Applied:
     )
 
 
-def _as_finding(problem: ApiError, target: Target, item: Item) -> Shown:
-    finding = Finding(
-        code=NO_NAMESPACE, severity=Severity.ERROR, message=problem.message, key=target.key(),
-        path=Path("metadata.namespace"), help=f"make it: 'kind: Namespace' with 'name: {target.namespace}'",
-    )  # fmt: skip
-    return shown(finding, item.source)
+def _no_namespace(target: Target) -> Finding:
+    message = f"namespace {target.namespace!r} does not exist"
+    tip = f"make it: 'kind: Namespace' with 'name: {target.namespace}'"
+    return _error(NO_NAMESPACE, target, Path("metadata.namespace"), message, tip)
+
+
+def _error(code: str, target: Target, path: Path, message: str, tip: str) -> Finding:
+    return Finding(code=code, severity=Severity.ERROR, message=message, help=tip, key=target.key(), path=path)
