@@ -1,0 +1,57 @@
+"""Write a settled cluster.
+
+Place:  view/cluster → [envoy/cluster] → pipeline/clusters
+"""
+
+from meltemi.core.envoy import pb
+from meltemi.core.envoy.connection_pool import write_pool
+from meltemi.core.envoy.endpoints import ISTIO, load_assignment
+from meltemi.core.envoy.load_balancer import write_balancer
+from meltemi.core.envoy.outlier import outlier_detection
+from meltemi.core.envoy.upstream_tls import upstream_tls_socket
+from meltemi.core.view.cluster import Cluster, Discovery
+
+BY_NAME = (Discovery.STRICT_DNS, Discovery.LOGICAL_DNS)
+
+
+def cluster_message(cluster: Cluster) -> pb.Cluster:
+    """Translate field by field."""
+    written = pb.Cluster(name=cluster.name, type=pb.Cluster.DiscoveryType.Value(cluster.discovery))
+    if cluster.discovery is Discovery.EDS:
+        written.eds_cluster_config.eds_config.CopyFrom(pb.ads())
+        written.eds_cluster_config.service_name = cluster.name
+    elif cluster.discovery in BY_NAME:
+        _write_dns(cluster, written)
+    elif cluster.discovery is Discovery.STATIC:
+        written.load_assignment.cluster_name = cluster.name
+    write_balancer(cluster.balancer, written)
+    asks_name = cluster.tls is not None and not cluster.tls.sni
+    checks_name = cluster.tls is not None and cluster.tls.checks and not cluster.tls.names
+    write_pool(cluster.pool, written, find_server_name=asks_name, check_server_name=checks_name)
+    if cluster.outlier is not None:
+        written.outlier_detection.CopyFrom(outlier_detection(cluster.outlier))
+    if cluster.tls is not None:
+        written.transport_socket.CopyFrom(upstream_tls_socket(cluster.tls))
+    if cluster.source:
+        written.upstream_bind_config.source_address.address = cluster.source
+    _write_metadata(cluster, written)
+    return written
+
+
+def _write_dns(cluster: Cluster, written: pb.Cluster) -> None:
+    written.load_assignment.CopyFrom(load_assignment(cluster.name, cluster.groups))
+    written.dns_lookup_family = pb.Cluster.V4_PREFERRED
+    # Deprecated for a cluster extension, which would hide from tools that the type is STRICT_DNS.
+    written.dns_refresh_rate.CopyFrom(pb.duration(cluster.dns_refresh))  # pyright: ignore[reportDeprecated]
+    written.respect_dns_ttl = True  # pyright: ignore[reportDeprecated]
+
+
+def _write_metadata(cluster: Cluster, written: pb.Cluster) -> None:
+    """What telemetry says of the destination: `%CLUSTER_METADATA(istio:…)%`."""
+    if not cluster.host:
+        return
+    namespace, _, name = cluster.service.partition("/")
+    known = {"services": [{"host": cluster.host, "name": name, "namespace": namespace}]}
+    written.metadata.filter_metadata[ISTIO].CopyFrom(
+        pb.struct({**known, **({"subset": cluster.subset} if cluster.subset else {})})
+    )

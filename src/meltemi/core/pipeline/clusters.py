@@ -1,0 +1,90 @@
+"""The clusters of a scope.
+
+Place:  view/cluster → envoy/cluster → [pipeline/clusters] → pipeline/slots
+"""
+
+from collections.abc import Iterator
+
+from meltemi.core.compose.destination_rules import rules_for, selector_names, subset_names
+from meltemi.core.compose.mesh import mesh
+from meltemi.core.compose.registry import port_of, service
+from meltemi.core.compose.visibility import visible_hosts
+from meltemi.core.engine.engine import Engine
+from meltemi.core.envoy.cluster import cluster_message
+from meltemi.core.model.proxy import Role, Scope
+from meltemi.core.model.registry.service import AppProtocol, Resolution
+from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.model.value import Value
+from meltemi.core.pipeline.resource import resource_of
+from meltemi.core.pipeline.slot import Call, Slot
+from meltemi.core.view.cluster import black_hole, outbound_cluster, passthrough
+from meltemi.core.view.destination import ports
+from meltemi.core.view.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER
+from meltemi.core.view.traffic_policy import Aim
+
+
+class Wanted(Value, frozen=True, kw_only=True):
+    """One outbound cluster of a scope."""
+
+    aim: Aim
+    gateway: bool
+    """It makes a difference to this cluster, and a gateway asks."""
+
+
+def wanted_clusters(e: Engine, scope: Scope) -> Iterator[Wanted]:
+    """Every outbound cluster of a scope."""
+    router = scope.role is Role.ROUTER
+    for host in e.get(visible_hosts, scope.namespace):
+        asked = e.get(selector_names, host, scope.namespace)
+        labels = tuple(pair for pair in scope.labels if pair[0] in asked)
+        rules = e.get(rules_for, host, scope.namespace, labels)
+        subsets = ("", *e.get(subset_names, rules))
+        for port in e.get(ports, host):
+            gateway = router and e.get(differs_for_gateways, host, port)
+            for subset in subsets:
+                aim = Aim(host=host, port=port, subset=subset, rules=rules)
+                yield Wanted(aim=aim, gateway=gateway)
+
+
+def differs_for_gateways(e: Engine, host: str, port: int) -> bool:
+    """Whether the clusters of a port are others for gateways than for sidecars."""
+    found = e.get(service, host)
+    written = e.get(port_of, host, port)
+    if found is None or written is None:
+        return False
+    return found.resolution is Resolution.PASSTHROUGH or written.protocol is AppProtocol.AUTO
+
+
+def cluster_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
+    """All outbound clusters, and those that every proxy has."""
+    fixed = (
+        _slot(PASSTHROUGH_CLUSTER, Call(function=passthrough_body, args=())),
+        _slot(BLACK_HOLE_CLUSTER, Call(function=black_hole_body, args=())),
+    )
+    return (*fixed, *(_slot(w.aim.cluster, _call(w)) for w in wanted_clusters(e, scope)))
+
+
+def _slot(name: str, body: Call) -> Slot:
+    return Slot(type=ResourceType.CLUSTER, name=name, body=body)
+
+
+def _call(wanted: Wanted) -> Call:
+    return Call(function=cluster_body, args=(wanted.aim, wanted.gateway))
+
+
+def cluster_body(e: Engine, aim: Aim, gateway: bool) -> Resource | None:
+    """One outbound cluster."""
+    settled = e.get(outbound_cluster, aim, gateway)
+    if settled is None:
+        return None
+    return resource_of(ResourceType.CLUSTER, cluster_message(settled), origin=settled.origin)
+
+
+def passthrough_body(e: Engine) -> Resource:
+    """The cluster to wherever the client wanted to go."""
+    return resource_of(ResourceType.CLUSTER, cluster_message(passthrough(mesh(e))))
+
+
+def black_hole_body(e: Engine) -> Resource:
+    """The cluster that leads nowhere."""
+    return resource_of(ResourceType.CLUSTER, cluster_message(black_hole(mesh(e))))

@@ -1,0 +1,164 @@
+"""Clusters: how the endpoints of one port of one subset are found, picked and connected to.
+
+Place:  compose/registry, view/{traffic_policy,load_balancer,connection_pool,outlier,upstream_tls} → [view/cluster]
+        → envoy/cluster, pipeline/clusters
+Source: Istio, "Destination Rule"
+
+A cluster depends on documents, not on who asks: scopes with the same rules share it.
+"""
+
+from enum import StrEnum
+
+from meltemi.core.compose.mesh import mesh
+from meltemi.core.compose.registry import port_of, service
+from meltemi.core.engine.engine import Engine
+from meltemi.core.model.document import Origin
+from meltemi.core.model.mesh import MeshConfig
+from meltemi.core.model.registry.service import AppProtocol, Resolution, Service
+from meltemi.core.model.traffic.destination_rule import SimpleLB
+from meltemi.core.model.units import Seconds
+from meltemi.core.model.value import Value
+from meltemi.core.view.connection_pool import Http, Pool, effective_pool
+from meltemi.core.view.endpoints import NOWHERE, Group, assignment, preference
+from meltemi.core.view.load_balancer import Balancer, Pick, effective_balancer
+from meltemi.core.view.names import (
+    BLACK_HOLE_CLUSTER,
+    INBOUND_PASSTHROUGH_CLUSTER,
+    PASSTHROUGH_CLUSTER,
+    cluster_name,
+)
+from meltemi.core.view.outlier import Outlier, effective_outlier, panic_percent
+from meltemi.core.view.traffic_policy import Aim, Policy, policy_for
+from meltemi.core.view.upstream_tls import ClientTLS, effective_tls
+
+LOOPBACK = "127.0.0.6"
+"""Source of connections to the own workload: interception lets what comes from here pass. Source: Istio."""
+
+
+class Discovery(StrEnum):
+    """How endpoints are found: Envoy's names."""
+
+    EDS = "EDS"
+    STRICT_DNS = "STRICT_DNS"
+    LOGICAL_DNS = "LOGICAL_DNS"
+    ORIGINAL_DST = "ORIGINAL_DST"
+    STATIC = "STATIC"
+
+
+class Cluster(Value, frozen=True, kw_only=True):
+    """A cluster, settled."""
+
+    name: str
+    discovery: Discovery
+    pool: Pool
+    balancer: Balancer = Balancer()
+    outlier: Outlier | None = None
+    tls: ClientTLS | None = None
+    groups: tuple[Group, ...] = ()
+    """Endpoints of clusters that ask DNS; those of others come by themselves."""
+    dns_refresh: Seconds = Seconds(60)
+    source: str = ""
+    """Address to connect from."""
+    host: str = ""
+    subset: str = ""
+    service: str = ""
+    """`namespace/name`, for telemetry."""
+    origin: tuple[Origin, ...] = ()
+
+
+def discovery(e: Engine, aim: Aim, gateway: bool) -> Discovery:
+    """How the endpoints of a cluster are found. A gateway knows no original destination: it is called itself."""
+    found = e.get(service, aim.host)
+    if found is None:
+        return Discovery.STATIC
+    policy = e.get(policy_for, aim)
+    balancer = policy.load_balancer
+    as_asked = balancer is not None and balancer.consistent_hash is None and balancer.simple is SimpleLB.PASSTHROUGH
+    if found.resolution is Resolution.PASSTHROUGH or as_asked:
+        return Discovery.EDS if gateway else Discovery.ORIGINAL_DST
+    if found.resolution is Resolution.EDS:
+        return Discovery.EDS
+    if found.resolution is Resolution.DNS_ROUND_ROBIN and _single(e.get(assignment, aim, NOWHERE)):
+        return Discovery.LOGICAL_DNS
+    return Discovery.STRICT_DNS
+
+
+def _single(groups: tuple[Group, ...]) -> bool:
+    """Envoy's LOGICAL_DNS takes exactly one name."""
+    return sum(len(g.endpoints) for g in groups) == 1
+
+
+def outbound_cluster(e: Engine, aim: Aim, gateway: bool) -> Cluster | None:
+    """One cluster; None where the service has no such port any more."""
+    found = e.get(service, aim.host)
+    written = e.get(port_of, aim.host, aim.port)
+    if found is None or written is None:
+        return None
+    kind = e.get(discovery, aim, gateway)
+    policy = e.get(policy_for, aim)
+    settings = mesh(e)
+    pool = effective_pool(policy.connection_pool, settings, written.protocol, gateway=gateway)
+    by_name = kind in (Discovery.STRICT_DNS, Discovery.LOGICAL_DNS)
+    return Cluster(
+        name=aim.cluster,
+        discovery=kind,
+        pool=pool,
+        balancer=_balancer(e, aim, policy, kind),
+        outlier=effective_outlier(policy.outlier_detection),
+        tls=effective_tls(policy.tls, http=pool.http, mesh_sni=f"outbound_.{aim.port}_.{aim.subset}_.{aim.host}"),
+        groups=e.get(assignment, aim, NOWHERE) if by_name else (),
+        dns_refresh=settings.dns_refresh_rate,
+        host=aim.host,
+        subset=aim.subset,
+        service=f"{found.namespace}/{found.name}",
+        origin=_origins(policy, found),
+    )
+
+
+def _origins(policy: Policy, found: Service) -> tuple[Origin, ...]:
+    return (*policy.origins, found.origin)
+
+
+def _balancer(e: Engine, aim: Aim, policy: Policy, kind: Discovery) -> Balancer:
+    if kind is Discovery.ORIGINAL_DST:
+        return Balancer(pick=Pick.ORIGINAL)
+    by_locality = e.get(preference, aim) is not None
+    settled = effective_balancer(
+        policy.load_balancer, panic=panic_percent(policy.outlier_detection), by_locality=by_locality
+    )
+    if settled.pick is Pick.ORIGINAL:
+        return Balancer(panic=settled.panic, by_locality=settled.by_locality)
+    return settled
+
+
+def passthrough(settings: MeshConfig) -> Cluster:
+    """To where the client wanted to go."""
+    return _as_asked(PASSTHROUGH_CLUSTER, settings, Http.CLIENT, source="")
+
+
+def black_hole(settings: MeshConfig) -> Cluster:
+    """Nowhere."""
+    return Cluster(
+        name=BLACK_HOLE_CLUSTER, discovery=Discovery.STATIC, pool=Pool(connect_timeout=settings.connect_timeout)
+    )
+
+
+def inbound_passthrough(settings: MeshConfig) -> Cluster:
+    """To the own workload, on a port that no service names."""
+    return _as_asked(INBOUND_PASSTHROUGH_CLUSTER, settings, Http.CLIENT, source=LOOPBACK)
+
+
+def inbound_cluster(settings: MeshConfig, target: int, protocol: AppProtocol) -> Cluster:
+    """To the own workload, on a port that a service names."""
+    http = effective_pool(None, settings, protocol).http
+    return _as_asked(cluster_name("inbound", target), settings, http, source=LOOPBACK)
+
+
+def _as_asked(name: str, settings: MeshConfig, http: Http, *, source: str) -> Cluster:
+    return Cluster(
+        name=name,
+        discovery=Discovery.ORIGINAL_DST,
+        balancer=Balancer(pick=Pick.ORIGINAL),
+        pool=Pool(connect_timeout=settings.connect_timeout, keepalive=settings.tcp_keepalive, http=http),
+        source=source,
+    )

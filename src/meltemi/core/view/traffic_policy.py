@@ -1,0 +1,86 @@
+"""The policy for one port of one subset, out of what a DestinationRule says of host, subset and port.
+
+Place:  compose/destination_rules → [view/traffic_policy] → view/{cluster,endpoints,hashing}
+Source: Istio, "Destination Rule": a subset's settings replace the host's one by one; a port's replace all four
+"""
+
+from meltemi.core.compose.destination_rules import Written, written_policy
+from meltemi.core.engine.engine import Engine
+from meltemi.core.model.document import Key, Origin
+from meltemi.core.model.traffic.destination_rule import (
+    ClientTLSSettings,
+    ConnectionPoolSettings,
+    LoadBalancerSettings,
+    OutlierDetection,
+    TrafficPolicy,
+)
+from meltemi.core.model.value import Value
+from meltemi.core.view.names import cluster_name
+
+
+class Policy(Value, frozen=True, kw_only=True):
+    """What is written for one port."""
+
+    load_balancer: LoadBalancerSettings | None = None
+    connection_pool: ConnectionPoolSettings | None = None
+    outlier_detection: OutlierDetection | None = None
+    tls: ClientTLSSettings | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    """Of the subset's endpoints."""
+    origins: tuple[Origin, ...] = ()
+
+
+NO_POLICY = Policy()
+
+
+class Aim(Value, frozen=True, kw_only=True, order=True):
+    """What one outbound cluster stands for, and all that decides on its policy and its endpoints."""
+
+    host: str
+    port: int
+    subset: str = ""
+    rules: tuple[Key, ...] = ()
+    """DestinationRules that together speak for the host, the oldest first."""
+
+    @property
+    def cluster(self) -> str:
+        return cluster_name("outbound", self.port, self.subset, self.host)
+
+
+def policy_for(e: Engine, aim: Aim) -> Policy:
+    """The policy for one port of a host or of a subset."""
+    written = e.get(written_policy, aim.rules, aim.subset)
+    whole = over(NO_POLICY, written.policy, aim.port)
+    merged = over(whole, written.subset.traffic_policy if written.subset else None, aim.port)
+    return Policy(
+        load_balancer=merged.load_balancer,
+        connection_pool=merged.connection_pool,
+        outlier_detection=merged.outlier_detection,
+        tls=merged.tls,
+        labels=_labels(written),
+        origins=written.origins,
+    )
+
+
+def _labels(written: Written) -> tuple[tuple[str, str], ...]:
+    return written.subset.labels if written.subset else ()
+
+
+def over(lower: Policy, upper: TrafficPolicy | None, port: int) -> Policy:
+    """`lower` with what `upper` says replaced."""
+    if upper is None:
+        return lower
+    own = next((p for p in upper.port_level_settings if p.port and p.port.number == port), None)
+    if own is not None:
+        return Policy(
+            load_balancer=own.load_balancer,
+            connection_pool=own.connection_pool,
+            outlier_detection=own.outlier_detection,
+            tls=own.tls,
+        )
+    return Policy(
+        load_balancer=upper.load_balancer or lower.load_balancer,
+        connection_pool=upper.connection_pool or lower.connection_pool,
+        outlier_detection=upper.outlier_detection or lower.outlier_detection,
+        tls=upper.tls or lower.tls,
+    )

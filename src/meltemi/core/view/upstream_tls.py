@@ -1,0 +1,75 @@
+"""TLS towards the endpoints of a host.
+
+Place:  model/traffic ClientTLSSettings → [view/upstream_tls] → envoy/upstream_tls
+Source: Istio, "Destination Rule", message ClientTLSSettings
+
+What cannot be done yet is never replaced by something weaker: with ISTIO_MUTUAL the proxy asks for the mesh's
+certificates under the names that they will have, and until it gets them no connection is made.
+"""
+
+from meltemi.core.model.traffic.destination_rule import ClientTLSMode, ClientTLSSettings
+from meltemi.core.model.value import Value
+from meltemi.core.view.connection_pool import Http
+
+SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
+"""Debian's and Ubuntu's bundle: who checks servers of the outside world and names no CA of his own."""
+MESH_CERTIFICATE = "default"
+MESH_CA = "ROOTCA"
+"""Secrets with the workload's own certificate and with the mesh's CA, as Istio's agents call them."""
+
+
+class ClientTLS(Value, frozen=True, kw_only=True):
+    """TLS towards endpoints, settled. Certificates are files, or secrets asked for by name."""
+
+    certificate: str = ""
+    key: str = ""
+    secret: str = ""
+    """Instead of the files."""
+    trusted: str = ""
+    """File with the CAs of servers' certificates; empty with `trusted_secret`, or where nothing is checked."""
+    trusted_secret: str = ""
+    revoked: str = ""
+    names: tuple[str, ...] = ()
+    """One of which the server's certificate must show; empty: the name that is asked for, where it is checked."""
+    sni: str = ""
+    """Empty: the host of the request."""
+    alpn: tuple[str, ...] = ()
+
+    @property
+    def checks(self) -> bool:
+        """Whether servers' certificates are checked."""
+        return bool(self.trusted or self.trusted_secret)
+
+
+def effective_tls(written: ClientTLSSettings | None, *, http: Http, mesh_sni: str) -> ClientTLS | None:
+    """Settle; None is plain text. `mesh_sni` is the server name between sidecars."""
+    if written is None or written.mode is ClientTLSMode.DISABLE:
+        return None
+    alpn = ("h2",) if http is Http.HTTP2 else ("h2", "http/1.1") if http is Http.CLIENT else ()
+    if written.mode is ClientTLSMode.ISTIO_MUTUAL:
+        return ClientTLS(
+            secret=MESH_CERTIFICATE,
+            trusted_secret=MESH_CA,
+            names=written.subject_alt_names,
+            sni=written.sni or mesh_sni,
+            alpn=("istio", *(alpn or ("http/1.1",))),
+        )
+    shows = written.mode is ClientTLSMode.MUTUAL
+    trusted_secret = f"kubernetes://{written.credential_name}-cacert" if written.credential_name else ""
+    return ClientTLS(
+        certificate=written.client_certificate if shows and not written.credential_name else "",
+        key=written.private_key if shows and not written.credential_name else "",
+        secret=f"kubernetes://{written.credential_name}" if shows and written.credential_name else "",
+        trusted=_trusted(written),
+        trusted_secret="" if written.insecure_skip_verify else trusted_secret,
+        revoked=written.ca_crl,
+        names=written.subject_alt_names,
+        sni=written.sni,
+        alpn=alpn,
+    )
+
+
+def _trusted(written: ClientTLSSettings) -> str:
+    if written.insecure_skip_verify or written.credential_name:
+        return ""
+    return written.ca_certificates or SYSTEM_CAS
