@@ -123,6 +123,12 @@ _EFFECT: tuple[Page, ...] = (
         "The field is sound, stored and returned unchanged. The mesh does nothing with it yet.",
     ),
     (
+        "M1305",
+        "warning",
+        "cannot work yet",
+        "The value is obeyed, and something that it needs does not exist yet. Nothing weaker is put in its place.",
+    ),
+    (
         "M1304",
         "warning or info",
         "old form",

@@ -71,6 +71,9 @@ KEPT = frozenset(
 )
 """Settings that Istio documents and that have no type here. Source: istio.mesh.v1alpha1, releases 0.8 to 1.28."""
 
+IDLE = frozenset({"proxyInboundListenPort", "ingressService", "ingressSelector", "enableTracing"})
+"""Settings that have a type and no effect yet."""
+
 QUIET = frozenset({"defaultConfig"})
 """Kept settings that other rooms read (injection): nothing is said of them."""
 
@@ -86,6 +89,8 @@ def decode_mesh_config(tree: Tree, faults: Faults) -> MeshConfig:
     rest: list[tuple[str, bytes]] = []
     for name, value in tree.items():
         known = camel(name)
+        if known in IDLE:
+            _say(known, faults)
         if name in typed or value is None:
             continue
         if known in KEPT:
