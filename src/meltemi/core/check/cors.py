@@ -43,4 +43,4 @@ def _check_origin(origin: StringMatch, path: Path) -> Iterator[Finding]:
     if not (origin.exact or origin.prefix or origin.regex):
         yield error("M2113", path, "the origin is empty", "write 'exact', 'prefix' or 'regex'")
     if origin.regex:
-        yield from check_regex(origin.regex, path)
+        yield from check_regex(origin.regex, at(path, "regex"))

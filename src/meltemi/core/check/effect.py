@@ -19,6 +19,9 @@ def _everywhere(*paths: str) -> dict[str, str]:
 
 
 WITHOUT_EFFECT: dict[str, dict[str, str]] = {
+    "VirtualService": {
+        "http[].redirect.prefixRewrite": "write 'uri', which replaces the whole path",
+    },
     "DestinationRule": {
         **{f"{policy}.{path}": "" for policy in _POLICIES for path in ("tunnel", "proxyProtocol", "retryBudget")},
         **_everywhere("loadBalancer.zoneAwareLbSetting"),

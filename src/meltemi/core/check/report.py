@@ -3,7 +3,9 @@
 Place:  [check/report] → all of check
 """
 
-from meltemi.core.model.document import Path
+from msgspec import structs
+
+from meltemi.core.model.document import Key, Path
 from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.tree import field, item
 
@@ -31,3 +33,8 @@ def at(path: Path, *steps: str | int) -> Path:
 def required(path: Path, name: str, tip: str = "") -> Finding:
     """A field that must be written is not."""
     return error("M2013", path, f"{name!r} is missing", tip or f"add '{name}: …'")
+
+
+def on(key: Key, finding: Finding) -> Finding:
+    """A finding of a rule across documents, on the document that it is about."""
+    return structs.replace(finding, key=key)

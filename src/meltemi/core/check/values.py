@@ -9,7 +9,7 @@ from typing import Any
 
 import re2 as _re2  # pyright: ignore[reportMissingTypeStubs]  # the package has none
 
-from meltemi.core.check.report import error
+from meltemi.core.check.report import at, error
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.traffic.common import Percent, StringMatch
@@ -109,8 +109,8 @@ def check_match(match: StringMatch | None, path: Path, *, empty_prefix: bool = F
     if match is None:
         return
     if match.prefix == "" and not empty_prefix:
-        yield error("M2007", path, "the prefix is empty", "write a prefix, or leave the match out")
+        yield error("M2007", at(path, "prefix"), "the prefix is empty", "write a prefix, or leave the match out")
     if match.regex == "":
-        yield error("M2007", path, "the regular expression is empty", "write one, or leave the match out")
+        yield error("M2007", at(path, "regex"), "the regular expression is empty", "write one, or leave the match out")
     elif match.regex is not None:
-        yield from check_regex(match.regex, path)
+        yield from check_regex(match.regex, at(path, "regex"))
