@@ -4,7 +4,7 @@ Place:  compose/destination_rules → [view/traffic_policy] → view/{cluster,en
 Source: Istio, "Destination Rule": a subset's settings replace the host's one by one; a port's replace all four
 """
 
-from meltemi.core.compose.destination_rules import Written, written_policy
+from meltemi.core.compose.destination_rules import Written, destination_rule, written_policy
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
 from meltemi.core.model.traffic.destination_rule import (
@@ -84,3 +84,15 @@ def over(lower: Policy, upper: TrafficPolicy | None, port: int) -> Policy:
         outlier_detection=upper.outlier_detection or lower.outlier_detection,
         tls=upper.tls or lower.tls,
     )
+
+
+def failover_labels(e: Engine, key: Key) -> frozenset[str]:
+    """Labels of the client by which one DestinationRule prefers endpoints."""
+    spec = e.get(destination_rule, key)
+    if spec is None:
+        return frozenset()
+    policies = (spec.traffic_policy, *(s.traffic_policy for s in spec.subsets))
+    balancers = [p.load_balancer for p in policies if p]
+    balancers += [own.load_balancer for p in policies if p for own in p.port_level_settings]
+    settings = (b.locality_lb_setting for b in balancers if b)
+    return frozenset(written.partition("=")[0] for s in settings if s for written in s.failover_priority)

@@ -1,0 +1,106 @@
+"""Write the inbound listener.
+
+Place:  view/inbound → [envoy/inbound] → pipeline/inbound
+"""
+
+from meltemi.core.envoy import pb
+from meltemi.core.envoy.filters import Side
+from meltemi.core.envoy.hcm import filter_of, manager
+from meltemi.core.envoy.listener import chain_match
+from meltemi.core.envoy.tcp import tcp_filters
+from meltemi.core.view.inbound import Inbound, InboundChain
+from meltemi.core.view.listener import Share
+
+TIMEOUT_HEADER_WINS = 0
+"""`max_stream_duration` of 0: a gRPC call may last as long as its own deadline says."""
+
+
+def inbound_message(inbound: Inbound) -> pb.Listener:
+    """Translate field by field. Routes stand inside: there is one, and it names one cluster."""
+    first, *others = inbound.addresses
+    written = pb.Listener(
+        name=inbound.name,
+        address=pb.socket_address(first, inbound.port),
+        filter_chains=[_chain(c, inbound) for c in inbound.chains],
+        listener_filters=_listener_filters(inbound),
+        traffic_direction=pb.INBOUND,
+        listener_filters_timeout=pb.duration(inbound.detection_timeout),
+        continue_on_listener_filters_timeout=True,
+    )
+    written.use_original_dst.value = False
+    for address in others:
+        written.additional_addresses.add(address=pb.socket_address(address, inbound.port))
+    return written
+
+
+def _listener_filters(inbound: Inbound) -> list[pb.ListenerFilter]:
+    """Nothing is read on ports whose protocol is declared as bytes: their servers may speak first."""
+    quiet = _quiet(inbound)
+    return [
+        _filter("original_dst", pb.OriginalDst()),
+        _filter("tls_inspector", pb.TlsInspector(), quiet=quiet),
+        _filter("http_inspector", pb.HttpInspector(), quiet=inbound.declared),
+    ]
+
+
+def _quiet(inbound: Inbound) -> tuple[int, ...]:
+    """Ports of chains that ask nothing but the port."""
+    asking = {c.match.port for c in inbound.chains if c.match.transport or c.match.protocols}
+    return tuple(port for port in inbound.declared if port not in asking)
+
+
+def _filter(name: str, config: pb.Message, *, quiet: tuple[int, ...] = ()) -> pb.ListenerFilter:
+    written = pb.ListenerFilter(name=f"envoy.filters.listener.{name}", typed_config=pb.any_of(config))
+    if quiet:
+        written.filter_disabled.CopyFrom(_any_port(quiet))
+    return written
+
+
+def _any_port(ports: tuple[int, ...]) -> pb.ListenerFilterChainMatchPredicate:
+    """Whether the destination port is one of these. Envoy's `or` wants two rules or more."""
+    each = [_port(p) for p in ports]
+    if len(each) == 1:
+        return each[0]
+    written = pb.ListenerFilterChainMatchPredicate()
+    written.or_match.rules.extend(each)
+    return written
+
+
+def _port(port: int) -> pb.ListenerFilterChainMatchPredicate:
+    written = pb.ListenerFilterChainMatchPredicate()
+    written.destination_port_range.start = port
+    written.destination_port_range.end = port + 1
+    return written
+
+
+def _chain(chain: InboundChain, inbound: Inbound) -> pb.FilterChain:
+    filters = [_manager(chain, inbound)] if chain.http else _bytes(chain, inbound)
+    written = pb.FilterChain(name=chain.name, filters=filters, filter_chain_match=chain_match(chain.match))
+    if not written.filter_chain_match.ByteSize():
+        written.ClearField("filter_chain_match")
+    return written
+
+
+def _bytes(chain: InboundChain, inbound: Inbound) -> list[pb.Filter]:
+    return tcp_filters(Side.INBOUND, (Share(cluster=chain.cluster),), chain.cluster, inbound.access_log)
+
+
+def _manager(chain: InboundChain, inbound: Inbound) -> pb.Filter:
+    prefix = f"inbound_{inbound.addresses[0]}_{chain.match.port};"
+    written = manager(Side.INBOUND, prefix, inbound.access_log, grpc_web=chain.grpc_web)
+    written.route_config.CopyFrom(_routes(chain))
+    return filter_of(written)
+
+
+def _routes(chain: InboundChain) -> pb.RouteConfiguration:
+    route = pb.Route(name="default", match=pb.RouteMatch(prefix="/"))
+    route.decorator.operation = chain.operation
+    route.route.cluster = chain.cluster
+    # The client's sidecar keeps the time.
+    route.route.timeout.CopyFrom(pb.duration(0))
+    route.route.max_stream_duration.max_stream_duration.CopyFrom(pb.duration(TIMEOUT_HEADER_WINS))
+    route.route.max_stream_duration.grpc_timeout_header_max.CopyFrom(pb.duration(TIMEOUT_HEADER_WINS))
+    host = pb.VirtualHost(name=f"inbound|http|{chain.number}", domains=["*"], routes=[route])
+    table = pb.RouteConfiguration(name=chain.cluster, virtual_hosts=[host])
+    table.validate_clusters.value = False
+    return table

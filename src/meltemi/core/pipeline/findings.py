@@ -1,0 +1,14 @@
+"""What the mesh has to say across documents.
+
+Place:  view/{routing,destination}_findings → [pipeline/findings] → API, status, `compile`
+"""
+
+from meltemi.core.engine.engine import Engine
+from meltemi.core.model.finding import Finding
+from meltemi.core.view.destination_findings import destination_findings
+from meltemi.core.view.routing_findings import routing_findings
+
+
+def findings(e: Engine) -> tuple[Finding, ...]:
+    """Every finding of compose and view; those of single documents are kept with the documents."""
+    return (*e.get(destination_findings), *e.get(routing_findings))

@@ -1,0 +1,110 @@
+"""What of a proxy its configuration may depend on.
+
+Place:  model/proxy Proxy → [pipeline/scope] → pipeline/slots
+"""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from meltemi.core.compose.destination_rules import rule_heads
+from meltemi.core.compose.gateways import selections
+from meltemi.core.compose.registry import endpoints, hosts, service
+from meltemi.core.compose.virtual_services import heads
+from meltemi.core.compose.workloads import NETWORK_LABEL, locality_of, workload
+from meltemi.core.engine.engine import Engine
+from meltemi.core.model.document import LOCAL_CLUSTER, Key
+from meltemi.core.model.proxy import Proxy, Scope, Target
+from meltemi.core.model.registry.service import Service, ServicePort
+from meltemi.core.model.units import PortNumber
+from meltemi.core.model.value import Value
+from meltemi.core.view.route import label_names
+from meltemi.core.view.tcp_route import connection_labels
+from meltemi.core.view.traffic_policy import failover_labels
+
+
+def scope_of(e: Engine, proxy: Proxy) -> Scope:
+    """The scope of a proxy. Proxies that differ in nothing that matters have equal ones."""
+    names = e.get(selecting_labels)
+    metadata = dict(proxy.metadata)
+    return Scope(
+        role=proxy.role,
+        namespace=proxy.namespace,
+        labels=tuple(pair for pair in proxy.labels if pair[0] in names),
+        targets=e.get(targets, e.get(answering, proxy)),
+        cluster=metadata.get("CLUSTER_ID") or LOCAL_CLUSTER,
+        network=metadata.get("NETWORK", "") or dict(proxy.labels).get(NETWORK_LABEL, ""),
+        locality=locality_of(dict(proxy.labels)),
+        ip_families=_families(proxy.addresses),
+        interception=metadata.get("INTERCEPTION_MODE", "") or "REDIRECT",
+    )
+
+
+def _families(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    found = {f"ipv{ip_address(a).version}" for a in addresses}
+    return tuple(sorted(found)) or ("ipv4",)
+
+
+def selecting_labels(e: Engine) -> frozenset[str]:
+    """Labels of workloads that some document asks for."""
+    found = {name for h in e.get(rule_heads) for name, _ in h.selector}
+    found |= {name for chosen in e.get(selections) for name, _ in chosen.selector}
+    for h in e.get(heads):
+        found |= e.get(label_names, h.key) | e.get(connection_labels, h.key)
+    for h in e.get(rule_heads):
+        found |= e.get(failover_labels, h.key)
+    return frozenset(found)
+
+
+class Answering(Value, frozen=True, kw_only=True):
+    """A workload, as far as it decides what it answers."""
+
+    namespace: str
+    labels: tuple[tuple[str, str], ...]
+    addresses: tuple[str, ...]
+    names: tuple[tuple[str, int], ...] = ()
+    """Container port names → numbers."""
+
+
+def answering(e: Engine, proxy: Proxy) -> Answering:
+    """The workload beside a proxy."""
+    name = proxy.id.removesuffix(f".{proxy.namespace}")
+    found = e.get(workload, Key(group="", kind="Pod", namespace=proxy.namespace, name=name))
+    return Answering(
+        namespace=proxy.namespace,
+        labels=proxy.labels,
+        addresses=proxy.addresses,
+        names=found.ports if found else (),
+    )
+
+
+def targets(e: Engine, own: Answering) -> tuple[Target, ...]:
+    """What a workload answers itself: the services that select it, and those that have it as an endpoint.
+
+    The selector counts before the first endpoint is there: a proxy must know its ports before it is ready.
+    """
+    return tuple(sorted({t for host in e.get(hosts) for t in e.get(targets_at, host, own)}))
+
+
+def targets_at(e: Engine, host: str, own: Answering) -> tuple[Target, ...]:
+    """What a workload answers of one service."""
+    found = e.get(service, host)
+    if found is None:
+        return ()
+    listed = [t for port in found.ports for t in _by_address(e, found, port, own.addresses)]
+    answered = {t.port for t in listed}
+    if found.namespace == own.namespace and found.selector and set(found.selector) <= set(own.labels):
+        others = (port for port in found.ports if port.number not in answered)
+        listed += [t for port in others for t in _by_selector(found, port, own)]
+    return tuple(listed)
+
+
+def _by_address(e: Engine, found: Service, port: ServicePort, addresses: tuple[str, ...]) -> Iterator[Target]:
+    for x in e.get(endpoints, found.host, port.number):
+        if x.address in addresses:
+            yield Target(host=found.host, port=port.number, target=x.port)
+
+
+def _by_selector(found: Service, port: ServicePort, own: Answering) -> Iterator[Target]:
+    target = dict(own.names).get(port.target) if isinstance(port.target, str) else port.target or port.number
+    if target:
+        yield Target(host=found.host, port=port.number, target=PortNumber(target))

@@ -1,0 +1,24 @@
+"""Everything that a scope gets, by name.
+
+Place:  pipeline/{clusters,endpoints,extensions,inbound,outbound,gateway} → [pipeline/slots] → shell/publish, `compile`
+"""
+
+from meltemi.core.engine.engine import Engine
+from meltemi.core.model.proxy import Role, Scope
+from meltemi.core.pipeline.clusters import cluster_slots
+from meltemi.core.pipeline.endpoints import endpoint_slots
+from meltemi.core.pipeline.extensions import extension_slots
+from meltemi.core.pipeline.gateway import gateway_slots
+from meltemi.core.pipeline.inbound import inbound_slots
+from meltemi.core.pipeline.outbound import outbound_slots
+from meltemi.core.pipeline.slot import Slot
+
+
+def slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
+    """Names and the calls that make their bodies; equal calls of several scopes are one."""
+    own = (
+        (*e.get(inbound_slots, scope), *e.get(outbound_slots, scope))
+        if scope.role is Role.SIDECAR
+        else e.get(gateway_slots, scope)
+    )
+    return (*e.get(cluster_slots, scope), *e.get(endpoint_slots, scope), *extension_slots(scope), *own)
