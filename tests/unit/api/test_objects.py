@@ -127,6 +127,15 @@ def test_status_and_spec_are_written_apart(api: Client) -> None:
     assert after_spec["metadata"]["generation"] == made["metadata"]["generation"]
 
 
+def test_a_write_that_changes_nothing_makes_no_revision(api: Client) -> None:
+    name = fresh()
+    made = api.call("POST", RULES, rule(name))
+
+    again = api.call("PUT", f"{RULES}/{name}", made)
+
+    assert again == made
+
+
 def test_names_are_generated(api: Client) -> None:
     made = api.call("POST", PODS, {"metadata": {"generateName": "web-"}, "spec": pod("")["spec"]})
 

@@ -197,6 +197,10 @@ class Objects:
         if dry_run:
             _expect(target, old, expected)
             return Written(tree=admitted, revision=0, findings=said)
+        if old is not None and source is None and _same(admitted, old):
+            # As Kubernetes: what changes nothing makes no revision, so that controllers come to rest.
+            _expect(target, old, expected)
+            return Written(tree=old, revision=int(old["metadata"]["resourceVersion"]), findings=said)
         try:
             stored = await self.store.put(target.key(), msgspec.json.encode(admitted), source=source, expected=expected)
         except ConflictError as stale:
@@ -309,6 +313,12 @@ def _expect(target: Target, old: Object | None, expected: int | None) -> None:
     found = int(old["metadata"]["resourceVersion"]) if old else 0
     if expected is not None and expected != found:
         raise problem.conflict(target.kind, target.name)
+
+
+def _same(tree: Object, old: Object) -> bool:
+    """Whether a write would change nothing but what the store counts."""
+    kept = {name: old["metadata"].get(name) for name in ("resourceVersion", "generation", "uid", "creationTimestamp")}
+    return {**tree, "metadata": {**tree["metadata"], **kept}} == old
 
 
 def _seen(old: Object, tree: Object) -> Object:
