@@ -1,10 +1,11 @@
 """Small meshes from YAML, in an engine."""
 
 from meltemi.core.engine.engine import Engine
-from meltemi.core.model.document import Document, Key
+from meltemi.core.model.document import Document
 from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.value import Value
 from meltemi.core.parse.documents import parse
+from meltemi.core.pipeline.compile import fill
 
 
 def documents(text: str) -> tuple[Document[Value], ...]:
@@ -19,14 +20,7 @@ def documents(text: str) -> tuple[Document[Value], ...]:
 def mesh_of(text: str, settings: MeshConfig | None = None) -> Engine:
     """An engine that holds the objects of a YAML stream."""
     engine = Engine()
-    kinds: dict[tuple[str, str], set[Key]] = {}
-    for document in documents(text):
-        engine.put(("doc", document.key), document)
-        kinds.setdefault((document.key.group, document.key.kind), set()).add(document.key)
-    for (group, kind), keys in kinds.items():
-        engine.put(("docs", group, kind), frozenset(keys))
-    if settings is not None:
-        engine.put(("mesh",), settings)
+    fill(engine, documents(text), settings or MeshConfig())
     return engine
 
 
