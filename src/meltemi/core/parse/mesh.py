@@ -71,7 +71,7 @@ KEPT = frozenset(
 )
 """Settings that Istio documents and that have no type here. Source: istio.mesh.v1alpha1, releases 0.8 to 1.28."""
 
-IDLE = frozenset({"proxyInboundListenPort", "ingressService", "ingressSelector", "enableTracing"})
+IDLE = frozenset({"ingressService", "ingressSelector", "enableTracing"})
 """Settings that have a type and no effect yet."""
 
 QUIET = frozenset({"defaultConfig"})
