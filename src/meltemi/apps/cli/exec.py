@@ -19,14 +19,15 @@ from meltemi.apps.cli.state import namespace_option, state_option
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="-- PROGRAM…")
 def command(state: Path, *, namespace: str, container: str, pod: str, arguments: tuple[str, ...]) -> None:
     """Run it on this terminal's input and output."""
-    from meltemi.apps.cli.pods import container_of, run_inside
+    from meltemi.apps.cli.pods import container_of
     from meltemi.apps.cli.resources import client_of, pod_named
+    from meltemi.shell.runtime.node_client import execute
 
     container, namespace, argv = _options(arguments, container, namespace)
     client = client_of(state)
     home, name = pod_named(client, namespace, pod)
-    chosen = container_of(client, home, name, container)
-    raise SystemExit(run_inside(state, home, name, chosen, argv))
+    uid, chosen = container_of(client, home, name, container)
+    raise SystemExit(execute(state, uid, chosen, argv))
 
 
 def _options(arguments: tuple[str, ...], container: str, namespace: str) -> tuple[str, str, list[str]]:
