@@ -1,0 +1,222 @@
+"""A pod: PID 1 of its namespaces, which outlives the node's process.
+
+Place:  shell/runtime · kubelet starts it with STATE/pods/UID → [sandbox] → containers, probes, DNS
+
+    python -m meltemi.shell.runtime.sandbox --state STATE UID
+
+The first process opens what belongs to the host (the control socket, sockets to the host's nameservers), forks PID 1
+into new namespaces, gives it a veth and ends. When PID 1 ends, the kernel takes everything of the pod away.
+
+Over `control.sock`, JSON lines: the sandbox says its status at every change; `{"stop": SECONDS}` ends the pod.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from meltemi.shell.runtime import kernel
+from meltemi.shell.runtime.container import ContainerRunner
+from meltemi.shell.runtime.dns import Upstream, open_upstreams, serve_dns
+from meltemi.shell.runtime.pod_spec import PodSpec
+from meltemi.shell.runtime.reaper import Reaper
+from meltemi.shell.runtime.root import HIDDEN, enter_root
+
+SPEC, CONTROL, PID = "spec.json", "control.sock", "sandbox.pid"
+DOWN_GRACE = 1.0
+"""Seconds that containers get when the sandbox itself is told to end (`meltemi down`)."""
+
+Tree = dict[str, Any]
+
+
+class Pod:
+    """The containers of the pod, and everybody who wants to know how they are."""
+
+    def __init__(self, spec: PodSpec, logs: int, around: asyncio.TaskGroup) -> None:
+        self._spec = spec
+        self._around = around
+        self._reaper = Reaper()
+        self._init = [self._runner(one, logs, init=True) for one in spec.init]
+        self._main = [self._runner(one, logs, init=False) for one in spec.containers]
+        self._initialized = not spec.init
+        self._listeners: set[asyncio.Event] = set()
+        self._stop: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    def _runner(self, spec: Any, logs: int, *, init: bool) -> ContainerRunner:
+        restart = self._spec.restart_policy
+        if init and restart == "Always":
+            restart = "OnFailure"
+        return ContainerRunner(
+            spec,
+            address=self._spec.address,
+            restart=restart,
+            reaper=self._reaper,
+            logs=logs,
+            changed=self._changed,
+            around=self._around,
+        )
+
+    def status(self) -> Tree:
+        """What the kubelet makes the Pod's status of."""
+        return {
+            "initialized": self._initialized,
+            "initContainerStatuses": [one.status() for one in self._init],
+            "containerStatuses": [one.status() for one in self._main],
+            "pids": {one.spec.name: one.pid for one in (*self._init, *self._main)},
+            "exitCodes": [one.exit_code for one in (*self._init, *self._main)],
+        }
+
+    def stop(self, grace: float) -> None:
+        """End the pod; a second call may shorten the time."""
+        if not self._stop.done():
+            self._stop.set_result(grace)
+
+    async def run(self) -> None:
+        """Until told to stop; then until the containers have ended or their time is over."""
+        async with asyncio.TaskGroup() as tasks:
+            living = tasks.create_task(self._live())
+            grace = await self._stop
+            living.cancel()
+        async with asyncio.TaskGroup() as tasks:
+            for one in (*self._init, *self._main):
+                tasks.create_task(one.stop(grace))
+
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection over the control socket."""
+        news = asyncio.Event()
+        news.set()
+        self._listeners.add(news)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                telling = tasks.create_task(self._tell(news, writer))
+                while line := await reader.readline():
+                    self.stop(float(json.loads(line)["stop"]))
+                telling.cancel()
+        except* (OSError, ValueError, KeyError):
+            pass
+        finally:
+            self._listeners.discard(news)
+            writer.close()
+
+    async def _tell(self, news: asyncio.Event, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await news.wait()
+            news.clear()
+            writer.write(msgspec.json.encode(self.status()) + b"\n")
+            await writer.drain()
+
+    async def _live(self) -> None:
+        for one in self._init:
+            await one.run()
+            if one.exit_code:
+                return  # restartPolicy Never: the pod has failed
+        self._initialized = True
+        async with asyncio.TaskGroup() as tasks:
+            for one in self._main:
+                tasks.create_task(one.run())
+                if not one.spec.fault:
+                    await one.started.wait()
+
+    def _changed(self) -> None:
+        for news in self._listeners:
+            news.set()
+
+
+def main() -> None:
+    """Entry point; returns in the first process only."""
+    state, uid = Path(sys.argv[2]), sys.argv[3]
+    folder = state / "pods" / uid
+    spec = msgspec.json.decode((folder / SPEC).read_bytes(), type=PodSpec)
+    os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    upstreams = open_upstreams()
+    control = _control_socket(folder / CONTROL)
+    ready, go = os.pipe(), os.pipe()
+    kernel.unshare(kernel.NEW_PID)
+    pid = os.fork()
+    if not pid:
+        _first(spec, folder, control=control, upstreams=upstreams, ready=ready[1], go=go[0])
+    os.close(ready[1])
+    os.close(go[0])
+    if os.read(ready[0], 1) == b"+":
+        _connect(spec, pid)
+        (folder / PID).write_text(str(pid))
+        os.write(go[1], b"+")
+
+
+def _first(
+    spec: PodSpec, folder: Path, *, control: socket.socket, upstreams: Sequence[Upstream], ready: int, go: int
+) -> None:
+    """PID 1 of the pod. Never returns."""
+    try:
+        logs = os.open(folder / "logs", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        kernel.unshare(kernel.NEW_NS | kernel.NEW_NET | kernel.NEW_UTS | kernel.NEW_IPC)
+        socket.sethostname(spec.hostname)
+        enter_root(spec, folder / "root")
+        os.write(ready, b"+")
+        if os.read(go, 1) != b"+":
+            raise OSError("the network could not be made")
+        for number in (ready, go):
+            os.close(number)
+        _configure(spec)
+        asyncio.run(_serve(spec, control, upstreams, logs))
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+async def _serve(spec: PodSpec, control: socket.socket, upstreams: Sequence[Upstream], logs: int) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        pod = Pod(spec, logs, tasks)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, pod.stop, DOWN_GRACE)
+        tasks.create_task(serve_dns(HIDDEN / "node/dns.json", upstreams=upstreams))
+        async with await asyncio.start_unix_server(pod.converse, sock=control):
+            await pod.run()
+            os._exit(0)  # whoever still listens or talks ends with the process
+
+
+def _control_socket(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    control.bind(str(path))
+    path.chmod(0o600)
+    control.listen(16)
+    return control
+
+
+def _connect(spec: PodSpec, pid: int) -> None:
+    """In the host's namespace: the veth, and the way to the pod."""
+    _ip(
+        f"link add {spec.interface} type veth peer name eth0 netns {pid}",
+        f"link set {spec.interface} up",
+        f"route replace {spec.address}/32 dev {spec.interface}",
+    )
+
+
+def _configure(spec: PodSpec) -> None:
+    """In the pod's namespace: its address, and the way out."""
+    _ip(
+        "link set lo up",
+        f"address add {spec.address}/32 dev eth0",
+        "link set eth0 up",
+        f"route add {spec.gateway} dev eth0 scope link",
+        f"route add default via {spec.gateway} dev eth0",
+    )
+
+
+def _ip(*commands: str) -> None:
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(commands) + "\n", text=True, check=True, timeout=20)
+
+
+if __name__ == "__main__":
+    main()
