@@ -33,7 +33,9 @@ def cluster_message(cluster: Cluster) -> pb.Cluster:
     if cluster.tls is not None:
         written.transport_socket.CopyFrom(upstream_tls_socket(cluster.tls))
     if cluster.source:
-        written.upstream_bind_config.source_address.address = cluster.source
+        # Port 0 must be written: Envoy refuses an address without any.
+        source = pb.SocketAddress(address=cluster.source, port_value=0)
+        written.upstream_bind_config.source_address.CopyFrom(source)
     _write_metadata(cluster, written)
     return written
 
