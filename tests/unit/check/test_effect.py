@@ -37,8 +37,3 @@ def test_a_field_without_effect_is_named_once():
     port: Tree = {"number": 80, "protocol": "HTTP", "name": "h"}
     server: Tree = {"port": port, "hosts": ["*"], "default_endpoint": "x"}
     assert warnings("Gateway", {"servers": [server]}) == ["M1303 spec.servers[0].defaultEndpoint"]
-
-
-def test_what_cannot_work_yet_is_said():
-    policy: Tree = {"tls": {"mode": "ISTIO_MUTUAL"}}
-    assert warnings("DestinationRule", {"host": "a", "trafficPolicy": policy}) == ["M1305 spec.trafficPolicy.tls.mode"]

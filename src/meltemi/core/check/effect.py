@@ -19,9 +19,6 @@ def _everywhere(*paths: str) -> dict[str, str]:
 
 
 WITHOUT_EFFECT: dict[str, dict[str, str]] = {
-    "VirtualService": {
-        "http[].redirect.prefixRewrite": "write 'uri', which replaces the whole path",
-    },
     "DestinationRule": {
         **{f"{policy}.{path}": "" for policy in _POLICIES for path in ("tunnel", "proxyProtocol", "retryBudget")},
         **_everywhere("loadBalancer.zoneAwareLbSetting"),
@@ -62,25 +59,14 @@ DEPRECATED: dict[str, dict[str, tuple[Severity, str]]] = {
 """Kind → path in `spec` → how loudly to say it, and the form of today ("" where none is needed)."""
 
 
-WAITING: dict[str, dict[str, tuple[str, str]]] = {
-    "DestinationRule": {
-        f"{policy}.tls.mode": ("ISTIO_MUTUAL", "it needs certificates of the mesh, which do not exist yet")
-        for policy in (*_POLICIES, *_PORT_POLICIES)
-    },
-}
-"""Kind → path in `spec` → a value that is obeyed and cannot work yet, and why."""
-
-
 def check_effect(kind: str, tree: Tree) -> Iterator[Finding]:
     """One finding for each written field without effect, and for each old form."""
-    idle, old, waiting = WITHOUT_EFFECT.get(kind, {}), DEPRECATED.get(kind, {}), WAITING.get(kind, {})
+    idle, old = WITHOUT_EFFECT.get(kind, {}), DEPRECATED.get(kind, {})
     spec = tree.get("spec") if isinstance(tree, dict) else None
-    for pattern, path, value in _written(spec, "", ROOT):
+    for pattern, path in _written(spec, "", ROOT):
         name = pattern.rpartition(".")[2]
         if pattern in idle:
             yield warning("M1303", path, f"{name!r} has no effect yet", idle[pattern])
-        elif pattern in waiting and waiting[pattern][0] == value:
-            yield warning("M1305", path, f"no connection is made with {value!r}: {waiting[pattern][1]}")
         elif pattern in old:
             severity, new = old[pattern]
             tip = f"write {new!r}" if new else "remove it"
@@ -94,8 +80,8 @@ def check_effect(kind: str, tree: Tree) -> Iterator[Finding]:
             )
 
 
-def _written(tree: Tree, pattern: str, path: Path) -> Iterator[tuple[str, Path, Tree]]:
-    """Every field with a value: its path with all indexes left out, its path, and the value."""
+def _written(tree: Tree, pattern: str, path: Path) -> Iterator[tuple[str, Path]]:
+    """Every field with a value: its path with all indexes left out, and its path."""
     if isinstance(tree, list):
         for i, child in enumerate(tree):
             yield from _written(child, f"{pattern}[]", item(path, i))
@@ -104,5 +90,5 @@ def _written(tree: Tree, pattern: str, path: Path) -> Iterator[tuple[str, Path, 
             if child is None:
                 continue
             below = f"{pattern}.{camel(name)}" if pattern else camel(name)
-            yield below, field(path, camel(name)), child
+            yield below, field(path, camel(name))
             yield from _written(child, below, field(path, camel(name)))

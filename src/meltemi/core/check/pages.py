@@ -123,12 +123,6 @@ _EFFECT: tuple[Page, ...] = (
         "The field is sound, stored and returned unchanged. The mesh does nothing with it yet.",
     ),
     (
-        "M1305",
-        "warning",
-        "cannot work yet",
-        "The value is obeyed, and something that it needs does not exist yet. Nothing weaker is put in its place.",
-    ),
-    (
         "M1304",
         "warning or info",
         "old form",
@@ -390,6 +384,35 @@ _MESH: tuple[Page, ...] = (
     ("M2502", "info", "setting without effect yet", "The setting is known and has no effect yet."),
 )
 
+_HOSTS: tuple[Page, ...] = (
+    (
+        "M3201",
+        "warning",
+        "rule for an unknown host",
+        "No Service and no ServiceEntry has the host of the DestinationRule.",
+    ),
+    (
+        "M3202",
+        "warning",
+        "two policies for a host",
+        "An older DestinationRule has a policy for the host; it stays in force.",
+    ),
+    (
+        "M3203",
+        "warning",
+        "subset defined twice",
+        "An older DestinationRule defines a subset of this name for the host.",
+    ),
+    ("M3204", "warning", "rules that are not merged", "Rules for one host are merged only where `exportTo` is equal."),
+    (
+        "M3205",
+        "warning",
+        "certificates of the mesh",
+        "The mesh has no certificates of its own yet. Connections that need them are refused, not sent in plain text.",
+    ),
+    ("M3206", "warning", "host of another document", "The host belongs to an older document; here it has no effect."),
+)
+
 _PROXIES: tuple[Page, ...] = (
     (
         "M9001",
@@ -519,5 +542,6 @@ PAGES: tuple[Page, ...] = (
     *_MESH,
     *_ROUTING,
     *_INJECTION,
+    *_HOSTS,
     *_PROXIES,
 )

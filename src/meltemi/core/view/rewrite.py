@@ -65,7 +65,7 @@ def effective_redirect(written: HTTPRedirect, *, port: int) -> Redirect:
     derived = port if written.derive_port is RedirectPortSelection.FROM_REQUEST_PORT else None
     return Redirect(
         path=written.uri if whole else "",
-        prefix="" if whole else written.uri.removeprefix(PREFIX_KEEPER),
+        prefix=written.prefix_rewrite or ("" if whole else written.uri.removeprefix(PREFIX_KEEPER)),
         host=written.authority,
         port=written.port or derived,
         scheme=written.scheme,
