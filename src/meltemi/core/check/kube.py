@@ -7,7 +7,7 @@ Source: Kubernetes' API reference.
 from collections.abc import Iterator
 
 from meltemi.core.check.names import check_labels, check_port, is_label
-from meltemi.core.check.report import at, error, required
+from meltemi.core.check.report import at, error, required, warning
 from meltemi.core.model.document import Document, Path
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.kube.pod import Container, Pod, PodSpec
@@ -53,7 +53,9 @@ def _check_service(service: ServiceSpec) -> Iterator[Finding]:
         elif port.name and not is_label(port.name):
             yield error("M2012", at(path, "name"), f"{port.name!r} is no name of a port")
         elif port.name in names:
-            yield error("M2405", at(path, "name"), f"port name {port.name!r} is written twice")
+            # Kubernetes refuses it; a mesh that is fed by other means can live with it.
+            message = f"port name {port.name!r} is written twice"
+            yield warning("M2405", at(path, "name"), message, "endpoints are looked up by it: give it another name")
         names.add(port.name)
 
 

@@ -338,7 +338,7 @@ _SERVICE_ENTRY: tuple[Page, ...] = (
         "selector and endpoints",
         "Endpoints are listed or selected; selecting needs STATIC.",
     ),
-    ("M2405", "error", "port twice", "Names and numbers of ports are unique in a ServiceEntry."),
+    ("M2405", "error or warning", "port twice", "Names and numbers of ports are unique in a service."),
     ("M2406", "error", "ports of an endpoint", "An endpoint maps ports of the service; a Unix socket has none."),
     (
         "M2407",
