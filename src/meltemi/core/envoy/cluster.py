@@ -23,7 +23,7 @@ def cluster_message(cluster: Cluster) -> pb.Cluster:
     elif cluster.discovery in BY_NAME:
         _write_dns(cluster, written)
     elif cluster.discovery is Discovery.STATIC:
-        written.load_assignment.cluster_name = cluster.name
+        written.load_assignment.CopyFrom(load_assignment(cluster.name, cluster.groups))
     write_balancer(cluster.balancer, written)
     asks_name = cluster.tls is not None and not cluster.tls.sni
     checks_name = cluster.tls is not None and cluster.tls.checks and not cluster.tls.names

@@ -26,6 +26,21 @@ class OutboundTrafficPolicy(Value, frozen=True, kw_only=True):
     mode: OutboundMode = OutboundMode.ALLOW_ANY
 
 
+class InboundMode(StrEnum):
+    """Where calls to the own workload are sent."""
+
+    PASSTHROUGH = "PASSTHROUGH"
+    """To the address that the caller asked for."""
+    LOCALHOST = "LOCALHOST"
+    """To 127.0.0.1, for applications that listen there only (Istio before 1.10)."""
+
+
+class InboundTrafficPolicy(Value, frozen=True, kw_only=True):
+    """Calls to the own workload."""
+
+    mode: InboundMode = InboundMode.PASSTHROUGH
+
+
 class MeshConfig(Value, frozen=True, kw_only=True):
     """Settings of the whole mesh, with Istio's defaults (`istio.io/docs/reference/config/istio.mesh.v1alpha1`)."""
 
@@ -33,6 +48,7 @@ class MeshConfig(Value, frozen=True, kw_only=True):
     """Where the proxy takes outbound traffic."""
     proxy_inbound_listen_port: int = 15006
     outbound_traffic_policy: OutboundTrafficPolicy = OutboundTrafficPolicy()
+    inbound_traffic_policy: InboundTrafficPolicy = InboundTrafficPolicy()
     protocol_detection_timeout: Seconds = Seconds(0)
     """How long an undeclared port waits for a first byte before it counts as TCP; 0 is without end."""
     connect_timeout: Seconds = Seconds(10)

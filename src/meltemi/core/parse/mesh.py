@@ -36,7 +36,6 @@ KEPT = frozenset(
         "h2UpgradePolicy",
         "hboneSettings",
         "inboundClusterStatName",
-        "inboundTrafficPolicy",
         "ingressClass",
         "ingressControllerMode",
         "meshMTLS",

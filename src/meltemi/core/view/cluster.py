@@ -13,10 +13,10 @@ from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import port_of, service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Origin
-from meltemi.core.model.mesh import MeshConfig
-from meltemi.core.model.registry.service import AppProtocol, Resolution, Service
+from meltemi.core.model.mesh import InboundMode, MeshConfig
+from meltemi.core.model.registry.service import AppProtocol, Endpoint, Resolution, Service
 from meltemi.core.model.traffic.destination_rule import SimpleLB
-from meltemi.core.model.units import Seconds
+from meltemi.core.model.units import PortNumber, Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.connection_pool import Http, Pool, effective_pool
 from meltemi.core.view.endpoints import NOWHERE, Group, assignment, preference
@@ -151,7 +151,13 @@ def inbound_passthrough(settings: MeshConfig) -> Cluster:
 def inbound_cluster(settings: MeshConfig, target: int, protocol: AppProtocol) -> Cluster:
     """To the own workload, on a port that a service names."""
     http = effective_pool(None, settings, protocol).http
-    return _as_asked(cluster_name("inbound", target), settings, http, source=LOOPBACK)
+    name = cluster_name("inbound", target)
+    if settings.inbound_traffic_policy.mode is InboundMode.PASSTHROUGH:
+        return _as_asked(name, settings, http, source=LOOPBACK)
+    own = Endpoint(address="127.0.0.1", port=PortNumber(target))
+    pool = Pool(connect_timeout=settings.connect_timeout, keepalive=settings.tcp_keepalive, http=http)
+    groups = (Group(locality="", endpoints=(own,)),)
+    return Cluster(name=name, discovery=Discovery.STATIC, pool=pool, groups=groups)
 
 
 def _as_asked(name: str, settings: MeshConfig, http: Http, *, source: str) -> Cluster:
