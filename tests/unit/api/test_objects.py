@@ -42,6 +42,12 @@ def test_services_get_addresses_that_no_other_has(api: Client) -> None:
     assert all(address.startswith("198.19.") for address in made)
 
 
+def test_an_address_of_another_service_is_refused(api: Client) -> None:
+    taken = api.call("POST", SERVICES, service(fresh()))["spec"]["clusterIP"]
+
+    assert refused(api, "POST", SERVICES, service(fresh(), clusterIP=taken)).code == 422
+
+
 @pytest.mark.parametrize(
     "spec", [{"clusterIP": "None"}, {"type": "ExternalName", "externalName": "example.com"}], ids=["headless", "name"]
 )

@@ -101,6 +101,7 @@ _OBJECT: tuple[Page, ...] = (
         "pod cannot be changed",
         "What a Pod runs is settled when it is created. Delete it first, or let a Deployment replace its pods.",
     ),
+    ("M1212", "error", "address not free", "`clusterIP` names the address of another Service, or none is left."),
 )
 
 _EFFECT: tuple[Page, ...] = (

@@ -26,6 +26,7 @@ LAST = "kubectl.kubernetes.io/last-applied-configuration"
 """What the file said last time; kubectl's, so that either tool may go on where the other stopped."""
 NO_NAMESPACE = "M1210"
 FIXED = "M1211"
+ADDRESS = "M1212"
 
 
 class Item(Value, frozen=True, kw_only=True):
@@ -82,8 +83,8 @@ async def _findings(objects: Objects, found: Sequence[tuple[Target, Item]]) -> t
             # An object that is there counts as a change: what is only done at creation is not asked for its findings.
             live = await _live(objects, target)
             _, findings = await objects.admit(target, item.object, live, also=also)
-        except ApiError:
-            said.append(shown(_no_namespace(target), item.source))
+        except ApiError as refusal:
+            said.append(shown(_as_finding(refusal, target), item.source))
         else:
             own = (*findings, *_fixed(target, live, item.object))
             said += [shown(finding, item.source) for finding in own]
@@ -158,7 +159,10 @@ def _applied(target: Target, result: str, revision: int) -> Applied:
     )
 
 
-def _no_namespace(target: Target) -> Finding:
+def _as_finding(refusal: ApiError, target: Target) -> Finding:
+    if refusal.code != 404:
+        message = refusal.message.removeprefix("spec.clusterIP: ")
+        return _error(ADDRESS, target, Path("spec.clusterIP"), message, "leave it out: the server chooses one")
     message = f"namespace {target.namespace!r} does not exist"
     tip = f"make it: 'kind: Namespace' with 'name: {target.namespace}'"
     return _error(NO_NAMESPACE, target, Path("metadata.namespace"), message, tip)

@@ -18,6 +18,7 @@ from meltemi.core.model.shown import Shown, shown
 from meltemi.core.model.source import Source
 from meltemi.ports.store import ConfigStore, ConflictError, NotFoundError, Stored
 from meltemi.shell.servers.api import problem
+from meltemi.shell.servers.api.addresses import Addresses
 from meltemi.shell.servers.api.admission import Admission, defaulted, injected, named
 from meltemi.shell.servers.api.paths import Target, key_of
 from meltemi.shell.servers.api.trees import Object, labels_of, part
@@ -50,6 +51,7 @@ class Objects:
     store: ConfigStore
     admission: Admission
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _known: Addresses | None = None
 
     async def namespace(self, name: str) -> Object | None:
         """A Namespace object; None where there is none."""
@@ -86,6 +88,8 @@ class Objects:
                 raise problem.already_exists(target.kind, target.name)
             for name in ("resourceVersion", *SERVER_FIELDS):
                 tree["metadata"].pop(name, None)
+            if target.kind.role is KindRole.KUBE:
+                tree.pop("status", None)
             return await self._write(target, tree, None, source=source, expected=0, dry_run=dry_run)
 
     async def replace(
@@ -134,6 +138,8 @@ class Objects:
             if graceful:
                 return await self._mark(target, old, grace)
             await self.store.delete(target.key())
+            if _is_service(target):
+                (await self._addresses()).note(target.key(), "")
             return old
 
     async def existing(self, target: Target) -> Object:
@@ -205,6 +211,8 @@ class Objects:
             stored = await self.store.put(target.key(), msgspec.json.encode(admitted), source=source, expected=expected)
         except ConflictError as stale:
             raise problem.conflict(target.kind, target.name) from stale
+        if _is_service(target):
+            (await self._addresses()).note(target.key(), _address(admitted))
         return Written(tree=msgspec.json.decode(stored.body), revision=stored.revision, findings=said)
 
     async def admit(
@@ -224,29 +232,25 @@ class Objects:
         if any(finding.severity is Severity.ERROR for finding in findings):
             return tree, findings
         tree = copy.deepcopy(tree)
-        taken = await self._taken(target) if target.kind.kind == "Service" and not target.kind.group else set[str]()
-        defaulted(tree, target.kind, old, lambda: self._free(taken))
+        addresses = await self._addresses()
+        defaulted(tree, target.kind, old, lambda: _free(addresses))
+        if _is_service(target) and addresses.owner(_address(tree)) not in (None, target.key()):
+            message = f"spec.clusterIP: {_address(tree)} belongs to {addresses.owner(_address(tree))}"
+            raise problem.ApiError(422, "Invalid", message, kind=target.kind, name=target.name)
         inject = self.admission.inject
         if old is None and inject and (target.kind.group, target.kind.kind) == ("", "Pod"):
             answer = inject(tree, namespace=target.namespace, namespace_labels=labels)
             return injected(tree, answer), findings + answer.findings
         return tree, findings
 
-    async def _taken(self, target: Target) -> set[str]:
-        """Addresses of all other Services."""
-        services, _ = await self.store.list("", "Service")
-        others = (msgspec.json.decode(one.body) for one in services if one.key != target.key())
-        return {part(one, "spec").get("clusterIP", "") for one in others}
-
-    def _free(self, taken: set[str]) -> str:
-        """The lowest address of the range that no Service has; the first ten are left for the system."""
-        network = self.admission.service_cidr
-        first, last = int(network.network_address) + 10, int(network.broadcast_address)
-        for number in range(first, last):
-            address = str(type(network.network_address)(number))
-            if address not in taken:
-                return address
-        raise problem.ApiError(507, "InsufficientStorage", f"all addresses of {network} are taken")
+    async def _addresses(self) -> Addresses:
+        """Of all Services; read once, then kept up to date by every write."""
+        if self._known is None:
+            found = Addresses(self.admission.service_cidr)
+            for one in (await self.store.list("", "Service"))[0]:
+                found.note(one.key, _address(msgspec.json.decode(one.body)))
+            self._known = found
+        return self._known
 
     async def _mark(self, target: Target, old: Object, grace: int | None) -> Object:
         """Say when a Pod must be gone; asked again, the time can only become shorter."""
@@ -265,6 +269,20 @@ class Objects:
             return msgspec.json.decode((await self.store.get(key)).body)
         except NotFoundError:
             return None
+
+
+def _is_service(target: Target) -> bool:
+    return (target.kind.group, target.kind.kind) == ("", "Service")
+
+
+def _address(service: Object) -> str:
+    return part(service, "spec").get("clusterIP") or ""
+
+
+def _free(addresses: Addresses) -> str:
+    if address := addresses.free():
+        return address
+    raise problem.ApiError(507, "InsufficientStorage", f"all addresses of {addresses.network} are taken")
 
 
 async def first_namespaces(store: ConfigStore) -> None:
