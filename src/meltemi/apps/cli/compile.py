@@ -6,9 +6,10 @@ Exit:   0 no errors · 1 errors (what is sound is compiled all the same) · 2 a 
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+import msgspec
 
 from meltemi.apps.cli.output import echo_findings, echo_json, echo_table, faulty, findings_json, output_option
 
@@ -60,26 +61,33 @@ def _read(file: str) -> bytes:
         raise SystemExit(2) from None
 
 
+class Node(msgspec.Struct):
+    """The proxy's file."""
+
+    type: Literal["sidecar", "router"] = "sidecar"
+    id: str = ""
+    namespace: str = "default"
+    ip_addresses: tuple[str, ...] = ()
+    labels: dict[str, str] = {}
+    metadata: dict[str, Any] = {}
+
+
 def read_proxy(text: bytes) -> "Proxy":
     """A proxy from its JSON. Of the metadata only texts count."""
-    import msgspec
-
     from meltemi.core.model.proxy import Proxy, Role
 
     try:
-        tree: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
-        role = Role(tree.get("type", "sidecar"))
-    except ValueError as e:
+        node = msgspec.json.decode(text, type=Node)
+    except msgspec.DecodeError as e:
         click.echo(f"error: the proxy's file is no JSON of a proxy: {e}", err=True)
         raise SystemExit(2) from None
-    metadata = {k: v for k, v in (tree.get("metadata") or {}).items() if isinstance(v, str)}
     return Proxy(
-        role=role,
-        id=str(tree.get("id", "")),
-        namespace=str(tree.get("namespace") or "default"),
-        addresses=tuple(tree.get("ip_addresses") or ()),
-        labels=tuple(sorted((tree.get("labels") or {}).items())),
-        metadata=tuple(sorted(metadata.items())),
+        role=Role(node.type),
+        id=node.id,
+        namespace=node.namespace,
+        addresses=node.ip_addresses,
+        labels=tuple(sorted(node.labels.items())),
+        metadata=tuple(sorted((k, v) for k, v in node.metadata.items() if isinstance(v, str))),
     )
 
 

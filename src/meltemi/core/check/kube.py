@@ -7,7 +7,7 @@ Source: Kubernetes' API reference.
 from collections.abc import Iterator
 
 from meltemi.core.check.names import check_labels, check_port, is_label
-from meltemi.core.check.report import at, error, required, warning, warning
+from meltemi.core.check.report import at, error, required, warning
 from meltemi.core.model.document import Document, Path
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.kube.pod import Container, Pod, PodSpec
