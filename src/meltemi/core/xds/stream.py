@@ -42,6 +42,10 @@ class _Type:
     apart: list[set[str]] = field(default_factory=list[set[str]])
     """Groups of names that are sent in responses of their own: a response that held them all was refused."""
 
+    def holds(self, name: str) -> bool:
+        """Whether the proxy holds it and will go on doing so: a removal under way counts as done."""
+        return name in self.held and not any(sent.get(name, name) is None for sent in self.in_flight.values())
+
 
 @dataclass(slots=True)
 class Stream:
@@ -97,7 +101,8 @@ class Stream:
             for kind, state in self._types.items()
             if state.subscribed
             for name in (self._wanted(kind, state) if state.dirty or state.in_flight else ())
-            if state.held.get(name) != self._version(kind, name) and not self._is_excused(kind, name)
+            if not (state.holds(name) and state.held[name] == self._version(kind, name))
+            and not self._is_excused(kind, name)
         ]
 
     def held(self, kind: ResourceType) -> dict[str, str]:
@@ -168,6 +173,10 @@ class Stream:
             self._holdings.settled(request.type, name, int(request.nonce), now)
             if resource is None:
                 state.held.pop(name, None)
+                if request.type is CLUSTER:  # its endpoints went with it, whenever Envoy says so
+                    self._types[ENDPOINTS].held.pop(name, None)
+                continue
+            if not self._wants(request.type, state, name):  # unsubscribed while this was under way
                 continue
             state.held[name] = resource.version
             if state.refused.pop(name, None) is not None:
@@ -179,6 +188,8 @@ class Stream:
 
     def _nacked(self, request: Request, state: _Type, sent: dict[str, Resource | None], now: float) -> list[Effect]:
         """One alone is the culprit; of several, each half is sent again on its own."""
+        if list(sent.values()) == [None]:
+            return []  # asked again, it would be refused again; what it names stays
         for name in sent:
             self._holdings.refused(request.type, name, int(request.nonce), now)
             if name in state.held:
@@ -307,9 +318,9 @@ class Stream:
         for cluster in resource.needs:
             if cluster not in self.offer.of(CLUSTER):
                 continue
-            if cluster not in clusters.held:
+            if not clusters.holds(cluster):
                 return False
-            if cluster in self.offer.of(ENDPOINTS) and cluster not in endpoints.held:
+            if cluster in self.offer.of(ENDPOINTS) and not endpoints.holds(cluster):
                 return False
         return True
 

@@ -1,0 +1,203 @@
+"""A stream makes before it breaks, sends what differs, and lets one bad resource hold up no other."""
+
+from collections.abc import Iterable
+
+from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.model.units import Seconds
+from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
+from meltemi.core.xds.offer import Offer
+from meltemi.core.xds.stream import Stream
+
+CDS, EDS, LDS = ResourceType.CLUSTER, ResourceType.ENDPOINTS, ResourceType.LISTENER
+RDS, VHDS = ResourceType.ROUTES, ResourceType.VIRTUAL_HOST
+
+
+def made(kind: ResourceType, name: str, version: str = "1", needs: Iterable[str] = (), hold: float = 0.0) -> Resource:
+    return Resource(
+        type=kind, name=name, version=version, body=version.encode(), needs=frozenset(needs), hold=Seconds(hold)
+    )
+
+
+class Proxy:
+    """The other side of a stream; answers only when it is told to."""
+
+    def __init__(self, *resources: Resource) -> None:
+        self.offer = Offer()
+        self.offer.update(resources)
+        self.stream = Stream(offer=self.offer)
+        self.now = 0.0
+
+    def ask(self, kind: ResourceType, *names: str, initial: dict[str, str] | None = None) -> list[Effect]:
+        return self.stream.on_request(Request(type=kind, subscribe=names, initial=initial or {}), self.now)
+
+    def leave(self, kind: ResourceType, *names: str) -> list[Effect]:
+        return self.stream.on_request(Request(type=kind, unsubscribe=names), self.now)
+
+    def answer(self, send: Effect, error: str = "") -> list[Effect]:
+        assert isinstance(send, Send)
+        return self.stream.on_request(Request(type=send.type, nonce=send.nonce, error=error), self.now)
+
+    def change(self, *put: Resource, removed: Iterable[tuple[ResourceType, str]] = ()) -> list[Effect]:
+        return self.stream.on_change(self.offer.update(put, removed), self.now)
+
+    def accept_all(self, effects: list[Effect]) -> list[str]:
+        """Acknowledge until nothing more is sent; returns what was sent, in order."""
+        told: list[str] = []
+        waiting = list(effects)
+        for _ in range(100):
+            if not waiting:
+                return told
+            one = waiting.pop(0)
+            if isinstance(one, Send):
+                told += names([one])
+                waiting += self.answer(one)
+        raise AssertionError("the stream does not come to rest")
+
+
+def names(effects: Iterable[Effect]) -> list[str]:
+    """What is sent; removals with a minus."""
+    sends = [one for one in effects if isinstance(one, Send)]
+    return [name for one in sends for name in (*(r.name for r in one.resources), *(f"-{r}" for r in one.removed))]
+
+
+def connected(*resources: Resource) -> Proxy:
+    """A proxy that holds all that it is offered, with the route table `80`."""
+    proxy = Proxy(made(LDS, "l"), made(RDS, "80"), *resources)
+    proxy.accept_all(proxy.ask(CDS, "*"))
+    proxy.accept_all(proxy.ask(EDS, *(r.name for r in resources if r.type is EDS)))
+    proxy.accept_all(proxy.ask(LDS, "*"))
+    proxy.accept_all(proxy.ask(RDS, "80"))
+    proxy.accept_all(proxy.ask(VHDS))
+    return proxy
+
+
+def test_a_route_waits_for_its_cluster_and_the_cluster_s_endpoints() -> None:
+    proxy = connected()
+
+    first = proxy.change(made(CDS, "a"), made(EDS, "a"), made(VHDS, "80/h", needs=["a"]))
+    assert names(first) == ["a"]
+    assert names(proxy.answer(first[0])) == []
+    endpoints = proxy.ask(EDS, "a")
+    assert names(endpoints) == ["a"]
+    assert names(proxy.answer(endpoints[0])) == ["80/h"]
+
+
+def test_a_cluster_goes_when_nothing_names_it_and_no_request_may_come_back() -> None:
+    proxy = connected(made(CDS, "a"), made(CDS, "b"), made(VHDS, "80/h", needs=["a"], hold=5))
+
+    moved = proxy.change(made(VHDS, "80/h", "2", needs=["b"]), removed=[(CDS, "a")])
+    assert names(moved) == ["80/h"]
+    assert names(proxy.answer(moved[0])) == []
+    assert proxy.stream.wake_at == 5
+    proxy.now = 5
+
+    assert names(proxy.stream.on_time(5)) == ["-a"]
+
+
+def test_a_cluster_that_comes_back_while_its_removal_is_under_way_is_waited_for() -> None:
+    proxy = connected(made(CDS, "a"))
+    removal = proxy.change(removed=[(CDS, "a")])
+    assert names(removal) == ["-a"]
+
+    back = proxy.change(made(CDS, "a"), made(VHDS, "80/h", needs=["a"]))
+    assert names(back) == ["a"]
+    assert names(proxy.answer(removal[0])) == []
+    assert names(proxy.answer(back[0])) == ["80/h"]
+
+
+def test_an_acknowledgement_from_before_a_removal_does_not_bring_a_cluster_back() -> None:
+    proxy = connected()
+    put = proxy.change(made(CDS, "a"))
+    removal = proxy.change(removed=[(CDS, "a")])
+    back = proxy.change(made(CDS, "a"), made(VHDS, "80/h", needs=["a"]))
+
+    assert names(proxy.answer(put[0])) == []
+    assert names(proxy.answer(removal[0])) == []
+    assert names(proxy.answer(back[0])) == ["80/h"]
+
+
+def test_endpoints_acknowledged_after_they_were_unsubscribed_are_not_held() -> None:
+    proxy = connected(made(CDS, "a"), made(EDS, "a"))
+    late = proxy.change(made(EDS, "a", "2"))
+    proxy.leave(EDS, "a")
+    proxy.answer(late[0])
+
+    assert proxy.stream.held(EDS) == {}
+
+
+def test_a_cluster_that_is_sent_again_brings_its_endpoints_again() -> None:
+    proxy = connected(made(CDS, "a"), made(EDS, "a"))
+
+    assert names(proxy.change(made(CDS, "a", "2"))) == ["a", "a"]
+
+
+def test_one_bad_resource_of_many_is_found_and_the_others_go_on() -> None:
+    proxy = connected()
+    waiting = proxy.change(*(made(CDS, f"c{n}") for n in range(8)))
+    refused: list[str] = []
+    for _ in range(50):
+        if not waiting:
+            break
+        one = waiting.pop(0)
+        if isinstance(one, Refused):
+            refused.append(one.resource.name)
+        elif isinstance(one, Send):
+            waiting += proxy.answer(one, "bad" if "c5" in names([one]) else "")
+
+    assert refused == ["c5"]
+    assert sorted(proxy.stream.held(CDS)) == [f"c{n}" for n in range(8) if n != 5]
+    assert proxy.stream.current()
+    assert names(proxy.stream.on_time(99)) == []
+
+
+def test_what_was_refused_is_not_sent_again_until_it_changes() -> None:
+    proxy = connected()
+    proxy.answer(proxy.change(made(CDS, "a"))[0], "bad")
+
+    assert proxy.stream.on_time(1) == []
+    assert proxy.answer(proxy.change(made(CDS, "a", "2"))[0]) == [Accepted(type=CDS, name="a")]
+
+
+def test_what_needs_a_refused_cluster_stays_as_it_was() -> None:
+    proxy = connected(made(CDS, "a"), made(VHDS, "80/h", needs=["a"]))
+    sent = proxy.change(made(CDS, "b"), made(VHDS, "80/h", "2", needs=["b"]))
+
+    assert names(proxy.answer(sent[0], "bad")) == []
+    assert proxy.stream.held(VHDS) == {"80/h": "1"}
+
+
+def test_a_refused_removal_is_not_sent_for_ever() -> None:
+    proxy = connected(made(VHDS, "80/h"))
+    removal = proxy.change(removed=[(VHDS, "80/h")])
+
+    assert names(proxy.answer(removal[0], "no")) == []
+
+
+def test_a_cluster_that_is_not_offered_holds_up_nothing() -> None:
+    assert names(connected().change(made(VHDS, "80/h", needs=["nowhere"]))) == ["80/h"]
+
+
+def test_a_reconnecting_proxy_is_sent_the_difference_only() -> None:
+    proxy = Proxy(made(CDS, "same"), made(CDS, "new"), made(CDS, "other", "2"))
+
+    sent = proxy.ask(CDS, "*", initial={"same": "1", "other": "1", "gone": "1"})
+
+    assert sorted(names(sent)) == ["-gone", "new", "other"]
+
+
+def test_a_name_that_does_not_exist_is_answered_at_once() -> None:
+    assert names(connected().ask(EDS, "nothing")) == ["-nothing"]
+
+
+def test_a_table_without_hosts_is_answered_at_once_also_when_it_comes_later() -> None:
+    proxy = connected()
+    table = proxy.change(made(RDS, "81")) + proxy.ask(RDS, "81")
+
+    assert names(table) == ["81"]
+    assert names(proxy.answer(table[0])) == ["-81/none"]
+
+
+def test_a_stale_nonce_says_nothing() -> None:
+    proxy = connected()
+
+    assert proxy.stream.on_request(Request(type=CDS, nonce="777", error="old"), 0) == []
