@@ -68,7 +68,7 @@ def echo_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         click.echo("   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-class SpanType(click.ParamType):
+class SpanType(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  (generic from click 8.4 on only)
     """A time span as kubectl takes it (`30s`, `2m`, `500ms`), or a bare number of seconds; gives seconds."""
 
     name = "duration"
