@@ -37,8 +37,8 @@ def bootstrap(answer: Tree) -> Tree:
     listeners = copy.deepcopy(answer["listeners"])
     extensions = {x["name"]: x["typedConfig"] for x in answer["extensions"]}
     for manager in _messages(listeners, "HttpConnectionManager"):
-        name = manager.pop("rds")["routeConfigName"]
-        manager["routeConfig"] = tables[name]
+        if "rds" in manager:
+            manager["routeConfig"] = tables[manager.pop("rds")["routeConfigName"]]
     for holder in _holders(listeners, "configDiscovery"):
         del holder["configDiscovery"]
         holder["typedConfig"] = extensions[holder["name"]]

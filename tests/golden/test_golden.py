@@ -3,7 +3,8 @@
     in.yaml      the mesh, as for `apply`
     proxy.yaml   the proxy that asks
     mesh.yaml    MeshConfig, where it is not the default
-    *.out.yaml   what must come out: findings, and all resources as Envoy's messages in protobuf JSON
+    *.out.yaml   what must come out: findings, and resources as Envoy's messages in protobuf JSON; of kinds that
+                 the case is not about (its name begins with what it is about) names only
 
 `pytest tests/golden --accept` rewrites them. Read that diff as you would code. The real Envoy must take every case.
 """
@@ -23,6 +24,13 @@ CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if p
 
 Tree = dict[str, Any]
 
+ABOUT = {
+    "route": ("virtual_hosts",),
+    "outbound": ("listeners", "routes", "virtual_hosts"),
+    "gateway": ("listeners", "routes", "virtual_hosts"),
+}
+"""First word of a case's name → the kinds that it is about; cases of other names are about all."""
+
 
 def compiled(case: Path, folder: Path) -> Tree:
     """What `meltemi compile` prints for a case."""
@@ -36,11 +44,22 @@ def compiled(case: Path, folder: Path) -> Tree:
     return json.loads(done.stdout)
 
 
-def shown(answer: Tree) -> dict[str, str]:
+def shown(answer: Tree, case: str) -> dict[str, str]:
     """File name → text."""
     findings = [_finding(f) for f in answer.pop("findings")]
-    parts = {"findings.out.yaml": findings, "envoy.out.yaml": answer}
+    about = ABOUT.get(case.partition("-")[0])
+    resources = {
+        kind: found if about is None else [_resource(r, kind in about) for r in found] for kind, found in answer.items()
+    }
+    parts = {"findings.out.yaml": findings, "envoy.out.yaml": resources}
     return {name: yaml.safe_dump(part, sort_keys=False, allow_unicode=True, width=120) for name, part in parts.items()}
+
+
+def _resource(resource: Tree, whole: bool) -> Tree | str:
+    """A resource, or its name. Inbound listeners are shown by cases about all."""
+    if whole and resource.get("name") != "virtualInbound":
+        return resource
+    return resource.get("name") or resource["clusterName"]
 
 
 def _finding(finding: Tree) -> str:
@@ -52,7 +71,7 @@ def _finding(finding: Tree) -> str:
 def test_case(case: Path, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     answer = compiled(case, tmp_path)
     refused = refusal(answer, tmp_path)
-    got = shown(answer)
+    got = shown(answer, case.name)
     if pytestconfig.getoption("--accept", default=False):
         for name, text in got.items():
             (case / name).write_text(text)
