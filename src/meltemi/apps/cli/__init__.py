@@ -45,7 +45,9 @@ class Commands(click.Group):
         name = ALIASES.get(cmd_name, cmd_name)
         if name not in COMMANDS or not _exists(name):
             return None
-        return import_module(f"{__name__}.{_module(name)}").command
+        command: click.Command = import_module(f"{__name__}.{_module(name)}").command
+        command.help = _for_users(command.help or "")
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -78,6 +80,13 @@ def _words(problem: Exception) -> str:
     if isinstance(problem, OSError):
         return f"{problem.strerror or text}{f': {problem.filename}' if problem.filename else ''}"
     return f"{type(problem).__name__}: {text}\n  help: set MELTEMI_DEBUG=1 to see where, and report it"
+
+
+def _for_users(text: str) -> str:
+    """A module's docstring as help: without its place in the house, lines as they are written."""
+    lines = [line for line in text.splitlines() if not line.startswith("Place:")]
+    paragraphs = "\n".join(lines).split("\n\n")
+    return "\n\n".join(part if part.startswith("\b") else f"\b\n{part.strip()}" for part in paragraphs)
 
 
 def _module(name: str) -> str:

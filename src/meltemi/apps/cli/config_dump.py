@@ -115,7 +115,7 @@ def _destination(chain: Tree) -> str:
 
 def _route_rows(one: Tree) -> Iterator[Row]:
     for host in items(one, "virtual_hosts"):
-        domains = [str(domain) for domain in host.get("domains") or []]
+        domains: list[str] = host.get("domains") or []
         listed = ", ".join(domains[:2]) + (f" + {len(domains) - 2} more..." if len(domains) > 2 else "")
         name = str(one.get("name", ""))
         for route in items(host, "routes"):
