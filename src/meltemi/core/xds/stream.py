@@ -30,6 +30,8 @@ class _Type:
     """What one proxy wants of a type, has been sent, and holds."""
 
     subscribed: bool = False
+    answered: bool = False
+    """Whether something was sent since the stream began."""
     names: set[str] = field(default_factory=set[str])
     sent: dict[str, str] = field(default_factory=dict[str, str])
     held: dict[str, str] = field(default_factory=dict[str, str])
@@ -69,7 +71,11 @@ class Stream:
         if request.nonce:
             effects = self._answered(request, state, now)
         self._subscribe(request, state, now)
-        return effects + self._pump(now)
+        effects += self._pump(now)
+        if request.type in WILDCARD and not state.answered:
+            # Envoy waits for a first answer of these types, also where there is nothing.
+            effects.append(self._respond(request.type, state, {}))
+        return effects
 
     def on_change(self, changed: dict[ResourceType, set[str]], now: float) -> list[Effect]:
         """The offer changed at these names."""
@@ -253,6 +259,7 @@ class Stream:
         self._nonce += 1
         nonce = str(self._nonce)
         state.in_flight[nonce] = put
+        state.answered = True
         for name, resource in put.items():
             if resource is None:
                 state.sent.pop(name, None)

@@ -9,8 +9,8 @@ from typing import Any
 
 DESCRIPTION = (
     '<a href="https://en.wikipedia.org/wiki/The_Comedy_of_Errors">Wikipedia Summary</a>: The Comedy of Errors is one '
-    "of <b>William Shakespeare's</b> early plays. It is his shortest and one of his most farcical comedies, with a major "
-    "part of the humour coming from slapstick and mistaken identity, in addition to puns and word play."
+    "of <b>William Shakespeare's</b> early plays. It is his shortest and one of his most farcical comedies, with a "
+    "major part of the humour coming from slapstick and mistaken identity, in addition to puns and word play."
 )
 STYLE = """
 body { font-family: system-ui, sans-serif; color: #1f2937; max-width: 60rem; margin: 0 auto; padding: 0 1.5rem; }

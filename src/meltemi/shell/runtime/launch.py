@@ -13,6 +13,8 @@ from meltemi.shell.runtime import kernel
 from meltemi.shell.runtime.pod_spec import Container, Mount
 from meltemi.shell.runtime.root import HIDDEN
 
+CONTAINER = "MELTEMI_CONTAINER"
+"""Environment variable that hands a container over, as JSON."""
 CANNOT = 127
 """Exit code of a container whose program cannot be started, as a shell's."""
 
@@ -63,9 +65,9 @@ def _hide() -> None:
 
 
 def main() -> None:
-    """`launch PID CONTAINER PROGRAM…`: run a program beside a container's process PID."""
-    pid, given, *argv = sys.argv[1:]
-    container = msgspec.json.decode(given, type=Container)
+    """`launch PID PROGRAM…`, the container in the environment: run a program beside a container's process PID."""
+    pid, *argv = sys.argv[1:]
+    container = msgspec.json.decode(os.environ[CONTAINER], type=Container)
     try:
         join(int(pid))
         become(container, tuple(argv))

@@ -6,6 +6,7 @@ Nothing runs in between: logs are read where the sandbox writes them, programs e
 both work while the node's process is away. Needs root, as everything of the embedded node.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from meltemi.shell.runtime.launch import CONTAINER
 from meltemi.shell.runtime.pod_spec import Container, PodSpec
 from meltemi.shell.runtime.sandbox import CONTROL, PID, SPEC
 
@@ -28,63 +30,38 @@ class NodeError(Exception):
     explained = True
 
 
-class NodeClient:
-    """The pods of one state directory."""
+def logs(
+    state: Path, uid: str, container: str, *, tail: int | None = None, previous: bool = False, follow: bool = False
+) -> Iterator[str]:
+    """The lines that a container wrote, all or the last ones; then, where asked to, what it goes on to write.
 
-    def __init__(self, state: Path) -> None:
-        self._pods = state / "pods"
-
-    def logs(
-        self, namespace: str, pod: str, container: str, *, follow: bool = False, tail: int | None = None
-    ) -> Iterator[bytes]:
-        """The lines that a container wrote, all or the last ones; then, where asked to, what it goes on to write.
-
-        Raises NodeError.
-        """
-        file = self._place(namespace, pod) / "logs" / f"{container}.log"
-        try:
-            opened = file.open("rb")
-        except FileNotFoundError:
-            raise NodeError(f"container {container!r} has written nothing yet") from None
-        with opened:
-            lines = opened.readlines()
-            yield from map(_text, lines if tail is None else lines[len(lines) - min(tail, len(lines)) :])
-            while follow:
-                line = opened.readline()
-                if line:
-                    yield _text(line)
-                else:
-                    time.sleep(POLL)
-
-    def exec(
-        self, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: int, stdout: int, stderr: int
-    ) -> int:
-        """Run a program beside a container's on these file descriptors; returns its exit code. Raises NodeError."""
-        place = self._place(namespace, pod)
-        spec, pid = _container(place, container)
-        enter = ["nsenter", "-t", str(pid), "-m", "-u", "-i", "-n", "-p", "--"]
-        inner = _pid_inside(place, container)
-        launch = [sys.executable, "-m", "meltemi.shell.runtime.launch", str(inner), _handed(spec), *argv]
-        return subprocess.run([*enter, *launch], stdin=stdin, stdout=stdout, stderr=stderr, check=False).returncode
-
-    def _place(self, namespace: str, pod: str) -> Path:
-        """The pod's directory; the youngest one where an old pod of this name is still ending."""
-        found: list[Path] = []
-        for place in self._pods.iterdir() if self._pods.is_dir() else ():
-            try:
-                spec = msgspec.json.decode((place / SPEC).read_bytes(), type=PodSpec)
-            except (OSError, msgspec.DecodeError):
-                continue
-            if (spec.namespace, spec.name) == (namespace, pod):
-                found.append(place)
-        if not found:
-            raise NodeError(f"pod {namespace}/{pod} does not run on this machine")
-        return max(found, key=lambda place: (place / SPEC).stat().st_mtime)
+    `previous`: of the file that was put aside when the present one began. Raises NodeError.
+    """
+    file = state / "pods" / uid / "logs" / f"{container}.log{'.1' if previous else ''}"
+    try:
+        opened = file.open(errors="replace")
+    except FileNotFoundError:
+        raise NodeError(f"container {container!r} has written nothing here yet") from None
+    with opened:
+        lines = opened.readlines()
+        yield from map(_text, lines if tail is None else lines[len(lines) - min(tail, len(lines)) :])
+        while follow:
+            line = opened.readline()
+            if line:
+                yield _text(line)
+            else:
+                time.sleep(POLL)
 
 
-def _handed(spec: Container) -> str:
-    """A container as an argument: its environment is the pod's own and no secret from it, the rest is public."""
-    return msgspec.json.encode(spec).decode()
+def execute(state: Path, uid: str, container: str, command: Sequence[str]) -> int:
+    """Run a program in a container on this process's input and output; returns its exit code. Raises NodeError."""
+    place = state / "pods" / uid
+    spec, pid = _container(place, container)
+    enter = ["nsenter", "-t", str(pid), "-m", "-u", "-i", "-n", "-p", "--"]
+    launch = [sys.executable, "-m", "meltemi.shell.runtime.launch", str(_pid_inside(place, container)), *command]
+    # Through the environment, which only root can read: a container's own environment may hold secrets.
+    given = os.environ | {CONTAINER: msgspec.json.encode(spec).decode()}
+    return subprocess.run([*enter, *launch], env=given, check=False).returncode
 
 
 def _container(place: Path, name: str) -> tuple[Container, int]:
@@ -116,6 +93,6 @@ def _pid_inside(place: Path, container: str) -> int:
     return pid
 
 
-def _text(line: bytes) -> bytes:
+def _text(line: str) -> str:
     """A stored line is `TIME STREAM TEXT`."""
-    return line.split(b" ", 2)[-1]
+    return line.rstrip("\n").split(" ", 2)[-1]

@@ -18,7 +18,7 @@ import socket
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ DOWN_GRACE = 1.0
 """Seconds that containers get when the sandbox itself is told to end (`meltemi down`)."""
 
 Tree = dict[str, Any]
+Pipe = tuple[int, int]
+"""Read end and write end."""
 
 
 class Pod:
@@ -136,25 +138,41 @@ def main() -> None:
     state, uid = Path(sys.argv[2]), sys.argv[3]
     folder = state / "pods" / uid
     spec = msgspec.json.decode((folder / SPEC).read_bytes(), type=PodSpec)
-    os.setsid()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     upstreams = open_upstreams()
     control = _control_socket(folder / CONTROL)
     ready, go = os.pipe(), os.pipe()
-    kernel.unshare(kernel.NEW_PID)
-    pid = os.fork()
-    if not pid:
-        _first(spec, folder, control=control, upstreams=upstreams, ready=ready[1], go=go[0])
+    pid = _in_new_namespace(lambda: _first(spec, folder, control=control, upstreams=upstreams, ready=ready, go=go))
     os.close(ready[1])
     os.close(go[0])
-    if os.read(ready[0], 1) == b"+":
-        _connect(spec, pid)
-        (folder / PID).write_text(str(pid))
-        os.write(go[1], b"+")
+    if os.read(ready[0], 1) != b"+":
+        sys.exit(1)
+    _connect(spec, pid)
+    (folder / PID).write_text(str(pid))
+    os.write(go[1], b"+")
+
+
+def _in_new_namespace(first: Callable[[], None]) -> int:
+    """Run `first` as PID 1 of a new PID namespace; returns its number here.
+
+    A process in between does the unshare: afterwards all its children would be in the new namespace, and `ip` among
+    them would look for the pod's process there.
+    """
+    read, write = os.pipe()
+    between = os.fork()
+    if not between:
+        kernel.unshare(kernel.NEW_PID)
+        pid = os.fork()
+        if not pid:
+            first()
+        os.write(write, str(pid).encode())
+        os._exit(0)
+    os.waitpid(between, 0)
+    return int(os.read(read, 32))
 
 
 def _first(
-    spec: PodSpec, folder: Path, *, control: socket.socket, upstreams: Sequence[Upstream], ready: int, go: int
+    spec: PodSpec, folder: Path, *, control: socket.socket, upstreams: Sequence[Upstream], ready: Pipe, go: Pipe
 ) -> None:
     """PID 1 of the pod. Never returns."""
     try:
@@ -162,10 +180,11 @@ def _first(
         kernel.unshare(kernel.NEW_NS | kernel.NEW_NET | kernel.NEW_UTS | kernel.NEW_IPC)
         socket.sethostname(spec.hostname)
         enter_root(spec, folder / "root")
-        os.write(ready, b"+")
-        if os.read(go, 1) != b"+":
+        os.write(ready[1], b"+")
+        os.close(go[1])
+        if os.read(go[0], 1) != b"+":
             raise OSError("the network could not be made")
-        for number in (ready, go):
+        for number in (*ready, go[0]):
             os.close(number)
         _configure(spec)
         asyncio.run(_serve(spec, control, upstreams, logs))

@@ -1,0 +1,68 @@
+"""`meltemi up`: start a mesh on this machine, apply files, and say where it is reached.
+
+Place:  apps/cli · arguments → apps/lifecycle → control plane, node → pods
+Exit:   0 every pod is ready and every proxy has acknowledged · 1 a file was refused, or something did not come up
+        2 could not
+"""
+
+from pathlib import Path
+
+import click
+
+from meltemi.apps.cli.output import output_option
+from meltemi.apps.cli.state import state_option
+
+
+@click.command(help=__doc__)
+@state_option
+@output_option
+@click.option("-f", "files", multiple=True, type=click.Path(exists=True, path_type=Path), help="apply this file first")
+@click.option("--detach", is_flag=True, help="return when all is ready; `meltemi down` ends it")
+@click.option(
+    "--gateway-port", type=click.IntRange(1, 65535), help="serve the ingress gateway on this port of 127.0.0.1"
+)
+@click.option(
+    "--images", multiple=True, type=click.Path(exists=True, path_type=Path), help="a map from images to commands"
+)
+@click.option(
+    "--mesh-config", type=click.Path(exists=True, path_type=Path), help="a MeshConfig, as in Istio's ConfigMap"
+)
+@click.option("--timeout", default=120.0, show_default=True, help="seconds that everything may take to come up")
+@click.pass_context
+def command(
+    context: click.Context,
+    *,
+    state: Path,
+    output: str,
+    files: tuple[Path, ...],
+    detach: bool,
+    gateway_port: int | None,
+    images: tuple[Path, ...],
+    mesh_config: Path | None,
+    timeout: float,
+) -> None:
+    """Start, apply, wait; then return or stay in the foreground."""
+    from meltemi.apps import lifecycle
+
+    options = lifecycle.Options(state=state, gateway_port=gateway_port, images=images, mesh_config=mesh_config)
+    mesh = lifecycle.Lifecycle(options, say=lambda text: click.echo(text, err=True))
+    try:
+        mesh.start()
+        good = mesh.apply(files) and mesh.wait_ready(timeout)
+        _tell(mesh.address(), output)
+        if not detach:
+            click.echo("Ctrl-C takes it down", err=True)
+            mesh.stay()
+    finally:
+        if not detach:
+            mesh.down()
+    context.exit(0 if good else 1)
+
+
+def _tell(address: str, output: str) -> None:
+    if output == "json":
+        import json
+
+        click.echo(json.dumps({"address": address}))
+    else:
+        click.echo(f"gateway: {address}")

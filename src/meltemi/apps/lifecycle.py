@@ -1,0 +1,231 @@
+"""Start a mesh on this machine, wait until it is ready, take it down.
+
+Place:  apps · used by `up`, `demo` and `down`
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from meltemi.apps.cli.apply import apply_files
+from meltemi.apps.cli.output import echo_findings
+from meltemi.apps.doctor import examine
+from meltemi.core.model.value import Value
+from meltemi.shell.client import Client, UnreachableError
+from meltemi.shell.doors import INJECTED
+from meltemi.shell.runtime.cleanup import cleanup
+
+MANIFESTS = Path(__file__).parents[1] / "samples/manifests"
+SYSTEM = ("default.yaml", "istio-system.yaml", "istio-ingressgateway.yaml")
+API_PATIENCE = 20.0
+"""Seconds that the control plane may take to answer for the first time."""
+STOP_PATIENCE = 15.0
+"""Seconds that the control plane and the node get to end."""
+POLL = 0.1
+"""Seconds between two looks."""
+
+Say = Callable[[str], None]
+
+
+class CannotError(Exception):
+    """The mesh could not be started or reached; the text says why and what to do."""
+
+
+class Options(Value, frozen=True, kw_only=True):
+    """What `up` was given."""
+
+    state: Path
+    gateway_port: int | None = None
+    images: tuple[Path, ...] = ()
+    mesh_config: Path | None = None
+
+
+class Lifecycle:
+    """One mesh in one state directory."""
+
+    def __init__(self, options: Options, *, say: Say) -> None:
+        self._options = options
+        self._state = options.state.absolute()
+        self._say = say
+
+    def start(self) -> None:
+        """Start the supervisor unless it runs, and apply what every mesh has. Raises CannotError."""
+        if running(self._state):
+            self._say("the mesh runs already")
+            return
+        if lacking := [check for check in examine() if not check.good]:
+            listed = "\n".join(f"  {check.name}: {check.found}; mend: {check.mend}" for check in lacking)
+            raise CannotError(f"this machine lacks something that a mesh needs\n{listed}")
+        self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self._state / "settings.json").write_text(json.dumps(self._settings()))
+        self._say("starting the control plane and the node")
+        self._spawn()
+        self._await_api()
+        self._apply_system()
+
+    def _settings(self) -> dict[str, Any]:
+        return {"image_maps": [str(path.absolute()) for path in self._options.images]} | (
+            {"gateway_port": self._options.gateway_port} if self._options.gateway_port else {}
+        )
+
+    def _spawn(self) -> None:
+        environment = os.environ | {"MELTEMI_STATE": str(self._state)}
+        with (self._state / "supervisor.log").open("ab") as log:
+            subprocess.Popen(
+                [sys.executable, "-m", "meltemi.apps.supervisor", "--state", str(self._state)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
+            )  # fmt: skip
+
+    # === once it runs ===
+
+    def apply(self, files: Sequence[Path]) -> bool:
+        """Apply files, each whole or not at all; False where one was refused. Findings are printed."""
+        good = True
+        for file in files:
+            answer = apply_files(self._state, [str(file)])
+            echo_findings(answer["findings"])
+            if answer["refused"]:
+                self._say(f"{file} is refused, nothing of it was changed")
+                good = False
+        return good
+
+    def wait_ready(self, seconds: float) -> bool:
+        """Until every pod is ready and every proxy has acknowledged; False (and what is missing) after the time."""
+        end = time.monotonic() + seconds
+        told = ""
+        while True:
+            progress, missing = self._progress()
+            if progress != told:
+                self._say(progress)
+                told = progress
+            if not missing:
+                return True
+            if time.monotonic() > end:
+                for line in missing:
+                    self._say(f"  not ready: {line}")
+                return False
+            time.sleep(POLL)
+
+    def address(self) -> str:
+        """Where the ingress gateway is reached from this machine."""
+        if self._options.gateway_port:
+            return f"http://127.0.0.1:{self._options.gateway_port}"
+        service = self._client.get("/api/v1/namespaces/istio-system/services/istio-ingressgateway")
+        return f"http://{service['spec']['clusterIP']}"
+
+    def stay(self) -> None:
+        """Return at Ctrl-C, or when somebody else takes the mesh down."""
+        try:
+            while running(self._state):
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            self._say("")
+
+    def down(self) -> tuple[str, ...]:
+        """End everything of the mesh and remove what it left; says what. Works on the remains of a killed mesh too."""
+        _stop_supervisor(self._state)
+        removed = cleanup(self._state).lines()
+        for name in ("store.db", "store.db-wal", "store.db-shm", "settings.json"):
+            (self._state / name).unlink(missing_ok=True)
+        return removed
+
+    # === the parts ===
+
+    @property
+    def _client(self) -> Client:
+        return Client(self._state / "api.sock")
+
+    def _await_api(self) -> None:
+        end = time.monotonic() + API_PATIENCE
+        while time.monotonic() < end:
+            with contextlib.suppress(UnreachableError):
+                self._client.get("/api/v1/namespaces/default")
+                return
+            time.sleep(POLL)
+        raise CannotError(f"the control plane does not answer\n  help: see {self._state}/control-plane.log")
+
+    def _apply_system(self) -> None:
+        files = [MANIFESTS / name for name in SYSTEM]
+        with tempfile.TemporaryDirectory() as folder:
+            if self._options.mesh_config:
+                files.append(_config_map(self._options.mesh_config, Path(folder)))
+            if not self.apply(files):
+                raise CannotError("what every mesh has was refused")
+
+    def _progress(self) -> tuple[str, list[str]]:
+        """A line that says how far things are, and what is missing."""
+        wanted = [*self._unfinished_deployments()]
+        pods = self._client.get("/api/v1/pods")["items"]
+        unready = [f"pod {_name(pod)}: {why}" for pod in pods if (why := _unready(pod))]
+        proxies = self._client.get("/meltemi/v1/proxies")["proxies"]
+        expected = sum(INJECTED in (pod["metadata"].get("annotations") or {}) for pod in pods)
+        stale = [f"proxy {one['proxy']} has not acknowledged everything" for one in proxies if not one["current"]]
+        silent = [f"{expected - len(proxies)} proxies are not connected"] if len(proxies) < expected else []
+        good = len(proxies) - len(stale)
+        line = f"{len(pods) - len(unready)} of {len(pods)} pods are ready, {good} of {expected} proxies are up to date"
+        return line, [*wanted, *unready, *stale, *silent]
+
+    def _unfinished_deployments(self) -> Iterator[str]:
+        for one in self._client.get("/apis/apps/v1/deployments")["items"]:
+            replicas: int = one["spec"].get("replicas", 1)
+            status: dict[str, Any] = one.get("status") or {}
+            seen = status.get("observedGeneration", 0) >= one["metadata"]["generation"]
+            if not seen or status.get("availableReplicas", 0) < replicas:
+                yield f"deployment {_name(one)}: {status.get('availableReplicas', 0)} of {replicas} pods are available"
+
+
+def _config_map(file: Path, folder: Path) -> Path:
+    """A MeshConfig as Istio keeps it: text in the ConfigMap `istio` of the root namespace."""
+    tree = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "istio", "namespace": "istio-system"},
+        "data": {"mesh": file.read_text()},
+    }
+    target = folder / "istio.json"
+    target.write_text(json.dumps(tree))
+    return target
+
+
+def _name(tree: dict[str, Any]) -> str:
+    return f"{tree['metadata']['namespace']}/{tree['metadata']['name']}"
+
+
+def _unready(pod: dict[str, Any]) -> str:
+    """Why a pod is not ready; empty if it is, or is done, or goes."""
+    status: dict[str, Any] = pod.get("status") or {}
+    if status.get("phase") == "Succeeded" or "deletionTimestamp" in pod["metadata"]:
+        return ""
+    if any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", ())):
+        return ""
+    for one in status.get("containerStatuses", ()):
+        if waiting := one.get("state", {}).get("waiting"):
+            return f"{one['name']}: {waiting.get('reason')} {waiting.get('message', '')}".strip()
+    return f"{status.get('phase', 'Pending')}"
+
+
+def _stop_supervisor(state: Path) -> None:
+    """Ask it to end the control plane and the node, so that they do not come back while the rest is removed."""
+    if not running(state):
+        return
+    os.kill(int((state / "supervisor.pid").read_text()), signal.SIGTERM)
+    end = time.monotonic() + STOP_PATIENCE
+    while running(state) and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def running(state: Path) -> bool:
+    """Whether the supervisor of a state directory lives."""
+    try:
+        os.kill(int((state / "supervisor.pid").read_text()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
