@@ -51,7 +51,7 @@ class Mesh:
         return json.loads(self.run(verb, "-o", "json", *rest, status=status))
 
     def up(self, *arguments: str | Path) -> None:
-        said = json.loads(self.run("up", "--detach", "-o", "json", *arguments, limit=240))
+        said = json.loads(self.run("up", "--detach", "-o", "json", *_networks(), *arguments, limit=240))
         self.address = said["address"]
 
     def down(self) -> None:
@@ -120,6 +120,12 @@ class Mesh:
         if status != 200:
             return f"error {status}"
         return "-".join(json.loads(body)["podname"].split("-")[:2])
+
+
+def _networks() -> list[str]:
+    """Networks of this run's own, so that several runs (MELTEMI_TEST_SLOT=0…7) do not meet on one machine."""
+    slot = 32 * int(os.environ.get("MELTEMI_TEST_SLOT", "0"))
+    return ["--pod-cidr", f"198.18.{slot}.0/19", "--service-cidr", f"198.19.{slot}.0/19"]
 
 
 def eventually(condition: Callable[[], object], seconds: float = 10.0) -> object:

@@ -17,7 +17,7 @@ def test_every_command_of_the_tutorial_works(tmp_path_factory: pytest.TempPathFa
     if why := missing():
         pytest.skip(why)
     text = (ROOT / "docs/tutorial/bookinfo.md").read_text()
-    env = os.environ | {"MELTEMI_STATE_DIR": str(tmp_path_factory.mktemp("tutorial"))}
+    env = os.environ | {"MELTEMI_STATE": str(tmp_path_factory.mktemp("tutorial"))}
     try:
         for status, commands in BLOCK.findall(text):
             done = subprocess.run(

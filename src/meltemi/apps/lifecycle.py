@@ -44,6 +44,9 @@ class Options(Value, frozen=True, kw_only=True):
 
     state: Path
     gateway_port: int | None = None
+    pod_cidr: str = ""
+    """Empty: the default of NodeSettings, as for `service_cidr`."""
+    service_cidr: str = ""
     images: tuple[Path, ...] = ()
     mesh_config: Path | None = None
 
@@ -72,9 +75,14 @@ class Lifecycle:
         self._apply_system()
 
     def _settings(self) -> dict[str, Any]:
-        return {"image_maps": [str(path.absolute()) for path in self._options.images]} | (
-            {"gateway_port": self._options.gateway_port} if self._options.gateway_port else {}
-        )
+        options = self._options
+        said = {
+            "gateway_port": options.gateway_port,
+            "pod_cidr": options.pod_cidr,
+            "service_cidr": options.service_cidr,
+        }
+        images = [str(path.absolute()) for path in options.images]
+        return {"image_maps": images} | {name: value for name, value in said.items() if value}
 
     def _spawn(self) -> None:
         environment = os.environ | {"MELTEMI_STATE": str(self._state)}

@@ -37,6 +37,8 @@ def command(
     files: tuple[Path, ...],
     detach: bool,
     gateway_port: int | None,
+    pod_cidr: str,
+    service_cidr: str,
     images: tuple[Path, ...],
     mesh_config: Path | None,
     timeout: float,
@@ -44,7 +46,14 @@ def command(
     """Start, apply, wait; then return or stay in the foreground."""
     from meltemi.apps import lifecycle
 
-    options = lifecycle.Options(state=state, gateway_port=gateway_port, images=images, mesh_config=mesh_config)
+    options = lifecycle.Options(
+        state=state,
+        gateway_port=gateway_port,
+        pod_cidr=pod_cidr,
+        service_cidr=service_cidr,
+        images=images,
+        mesh_config=mesh_config,
+    )
     mesh = lifecycle.Lifecycle(options, say=lambda text: click.echo(text, err=True))
     try:
         mesh.start()
