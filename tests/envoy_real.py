@@ -18,6 +18,7 @@ from google.protobuf.json_format import MessageToDict
 from meltemi.core.envoy.route import route_message
 from meltemi.core.view.route import Route
 
+EXTENSIONS = "type.googleapis.com/envoy.extensions.filters"
 START = 20.0
 """Seconds in which Envoy must listen."""
 
@@ -118,12 +119,12 @@ def _bootstrap(routes: tuple[Route, ...], port: int, behind: int) -> dict[str, A
     filters = [
         {
             "name": f"envoy.filters.http.{name}",
-            "typedConfig": {"@type": f"type.googleapis.com/envoy.extensions.filters.http.{kind}"},
+            "typedConfig": {"@type": f"{EXTENSIONS}.http.{kind}"},
         }
         for name, kind in kinds.items()
     ]
     manager = {
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": f"{EXTENSIONS}.network.http_connection_manager.v3.HttpConnectionManager",
         "statPrefix": "t",
         "routeConfig": table,
         "httpFilters": filters,
