@@ -28,6 +28,8 @@ ABOUT = {
     "route": ("virtual_hosts",),
     "outbound": ("listeners", "routes", "virtual_hosts"),
     "gateway": ("listeners", "routes", "virtual_hosts"),
+    "cluster": ("clusters", "endpoints"),
+    "inbound": ("inbound", "extensions"),
 }
 """First word of a case's name → the kinds that it is about; cases of other names are about all."""
 
@@ -49,17 +51,21 @@ def shown(answer: Tree, case: str) -> dict[str, str]:
     findings = [_finding(f) for f in answer.pop("findings")]
     about = ABOUT.get(case.partition("-")[0])
     resources = {
-        kind: found if about is None else [_resource(r, kind in about) for r in found] for kind, found in answer.items()
+        kind: [_resource(r, about is None or _whole(r, kind, about)) for r in found] for kind, found in answer.items()
     }
     parts = {"findings.out.yaml": findings, "envoy.out.yaml": resources}
     return {name: yaml.safe_dump(part, sort_keys=False, allow_unicode=True, width=120) for name, part in parts.items()}
 
 
 def _resource(resource: Tree, whole: bool) -> Tree | str:
-    """A resource, or its name. Inbound listeners are shown by cases about all."""
-    if whole and resource.get("name") != "virtualInbound":
-        return resource
-    return resource.get("name") or resource["clusterName"]
+    """A resource, or its name."""
+    return resource if whole else resource.get("name") or resource["clusterName"]
+
+
+def _whole(resource: Tree, kind: str, about: tuple[str, ...]) -> bool:
+    """Whether a case is about a resource; inbound listeners and clusters are a kind of their own."""
+    name = resource.get("name", "")
+    return ("inbound" if name == "virtualInbound" or name.startswith("inbound|") else kind) in about
 
 
 def _finding(finding: Tree) -> str:

@@ -4,12 +4,13 @@ Place:  model/traffic ConsistentHashLB → [view/hashing] → envoy/hashing
 Source: Istio, "Destination Rule", message ConsistentHashLB
 """
 
-from meltemi.core.compose.destination_rules import rules_for, written_policy
+from meltemi.core.compose.destination_rules import rules_for
 from meltemi.core.engine.engine import Engine
-from meltemi.core.model.traffic.destination_rule import ConsistentHashLB, LoadBalancerSettings, TrafficPolicy
+from meltemi.core.model.traffic.destination_rule import ConsistentHashLB
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.destination import Target
+from meltemi.core.view.traffic_policy import Aim, policy_for
 
 
 class Hash(Value, frozen=True, kw_only=True):
@@ -49,14 +50,6 @@ def hash_of(e: Engine, to: Target, namespace: str) -> tuple[Hash, ...]:
     """
     if to.fixed:
         return ()
-    written = e.get(written_policy, e.get(rules_for, to.host, namespace), to.subset)
-    of_subset = _balancer(written.subset.traffic_policy, to.port) if written.subset else None
-    settings = of_subset or _balancer(written.policy, to.port)
-    return hashes(settings.consistent_hash) if settings else ()
-
-
-def _balancer(policy: TrafficPolicy | None, port: int) -> LoadBalancerSettings | None:
-    if policy is None:
-        return None
-    own = next((p for p in policy.port_level_settings if p.port and p.port.number == port), None)
-    return own.load_balancer if own else policy.load_balancer
+    rules = e.get(rules_for, to.host, namespace)
+    policy = e.get(policy_for, Aim(host=to.host, port=to.port, subset=to.subset, rules=rules))
+    return hashes(policy.load_balancer.consistent_hash if policy.load_balancer else None)
