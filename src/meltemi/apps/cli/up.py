@@ -27,6 +27,8 @@ from meltemi.apps.cli.state import state_option
 @click.option(
     "--mesh-config", type=click.Path(exists=True, path_type=Path), help="a MeshConfig, as in Istio's ConfigMap"
 )
+@click.option("--pod-cidr", default="", help="addresses of pods  [default: 198.18.0.0/16]")
+@click.option("--service-cidr", default="", help="addresses of Services  [default: 198.19.0.0/16]")
 @click.option("--timeout", default=120.0, show_default=True, help="seconds that everything may take to come up")
 @click.pass_context
 def command(

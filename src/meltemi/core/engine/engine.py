@@ -76,6 +76,8 @@ class Engine:
         self._tick = 1
         self._floor = 0
         """While settle runs: clean cells lower than this are current."""
+        self._heap: list[tuple[int, int, _Node]] | None = None
+        """While settle runs: marked cells, lowest first. A cell that is refreshed on the way marks its readers too."""
 
     def put(self, key: Hashable, value: object) -> None:
         """Set an input (None removes it). Only marks; nothing is computed. Not allowed inside a derived function."""
@@ -143,21 +145,18 @@ class Engine:
         """
         self.failed = {}
         self._forget()
-        heap = [(node.height, id(node), node) for node in self._dirty]
-        heapq.heapify(heap)
+        self._heap = [(node.height, id(node), node) for node in self._dirty]
+        heapq.heapify(self._heap)
         try:
-            while heap:
-                height, _, node = heapq.heappop(heap)
-                if not node.dirty:
-                    continue
-                if node.height != height:
-                    heapq.heappush(heap, (node.height, id(node), node))
-                    continue
-                self._floor = height
-                for reader in self._try(node):
-                    heapq.heappush(heap, (reader.height, id(reader), reader))
+            while self._heap:
+                height, _, node = heapq.heappop(self._heap)
+                if node.dirty and node.height == height:
+                    self._floor = height
+                    self._try(node)
+                elif node.dirty:
+                    heapq.heappush(self._heap, (node.height, id(node), node))
         finally:
-            self._floor = 0
+            self._floor, self._heap = 0, None
         self._forget()
         return self._told()
 
@@ -193,8 +192,8 @@ class Engine:
                 return
         node.verified = self._tick
 
-    def _recompute(self, node: _Node) -> set["_Node"]:
-        """Run a cell's function; returns the readers that it marked, none where the value is equal to the old one."""
+    def _recompute(self, node: _Node) -> None:
+        """Run a cell's function; mark its readers unless the value is equal to the old one, which is kept then."""
         function, args = cast("Cell", node.cell)
         before, node.read = node.read, {}
         node.running = True
@@ -216,19 +215,19 @@ class Engine:
             self._left(node, before)
         node.verified = self._tick
         if node.value is not _NOTHING and node.value == value:
-            return set()
+            return
         first, node.value = node.value is _NOTHING, value
         if node.watches:
             self._moved.add(node)
-        return set() if first else self._mark(node.readers)
+        if not first:
+            self._mark(node.readers)
 
-    def _try(self, node: _Node) -> set["_Node"]:
+    def _try(self, node: _Node) -> None:
         try:
-            return self._recompute(node)
+            self._recompute(node)
         except Exception as problem:
             if node.cell:
                 self.failed[node.cell] = problem
-            return set()
 
     def _note(self, node: _Node) -> None:
         """The running function reads a cell: it stands above it from now on."""
@@ -245,12 +244,14 @@ class Engine:
                 one.height = least
                 todo.extend((reader, least + 1) for reader in one.readers)
 
-    def _mark(self, nodes: set[_Node]) -> set[_Node]:
-        marked = {node for node in nodes if not node.dirty}
-        for node in marked:
+    def _mark(self, nodes: set[_Node]) -> None:
+        for node in nodes:
+            if node.dirty:
+                continue
             node.dirty = True
-        self._dirty |= marked
-        return marked
+            self._dirty.add(node)
+            if self._heap is not None:
+                heapq.heappush(self._heap, (node.height, id(node), node))
 
     def _left(self, node: _Node, before: dict[_Node, None]) -> None:
         """Take a cell off the readers of what it no longer reads."""
