@@ -35,6 +35,7 @@ def load(mesh: Mesh, seconds: float, hop: str = HOP) -> Generator[None]:
     time.sleep(1.0)
     yield
     pages.send_signal(signal.SIGTERM)
+    mesh.exec(client, "pkill", "-TERM", "-f", LOAD)
     results = [json.loads(process.communicate(timeout=seconds + 60)[0]) for process in (pages, hops)]
     for result in results:
         assert result["sent"] > 10

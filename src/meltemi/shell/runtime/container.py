@@ -5,6 +5,7 @@ Source: Kubernetes, "Pod Lifecycle": container states, restart policy, probes, h
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from meltemi.shell.runtime.reaper import Reaper
 
 BACK_OFF = (0.0, 0.25, 1.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
 """Seconds before the first, second, … restart. Kubernetes begins with 10 s; here a killed proxy serves sooner."""
+OPENING = 10.0
+"""Seconds that a container without a readiness probe may take to open its declared ports."""
 STEADY = 600.0
 """After so many seconds of life the next death counts as the first one."""
 
@@ -165,12 +168,32 @@ class ContainerRunner:
             await self._kill("startup probe failed")
             return
         self._passed_startup = True
-        self._set_ready(self.spec.readiness is None)
+        if self.spec.readiness is None:
+            await self._opens_ports()
+            self._set_ready(True)
         async with asyncio.TaskGroup() as tasks:
             if self.spec.readiness:
                 tasks.create_task(self._probe_ready(self.spec.readiness))
             if self.spec.liveness:
                 tasks.create_task(self._probe_alive(self.spec.liveness))
+
+    async def _opens_ports(self) -> None:
+        """A container without a readiness probe is ready when its declared ports accept connections.
+
+        Kubernetes counts it as ready when its process has begun, so that the first requests of every rolling update
+        fail. A port that is declared and never opened is waited for `OPENING` seconds.
+        """
+        waiting = [Handler(port=port) for port in self.spec.ports]
+        try:
+            async with asyncio.timeout(OPENING):
+                while waiting:
+                    with contextlib.suppress(HandlerError):
+                        await carry_out(waiting[-1], self._address, self._exec)
+                        waiting.pop()
+                        continue
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            return
 
     async def _hook(self, handler: Handler | None) -> None:
         if handler:

@@ -68,6 +68,8 @@ class Container(Value, frozen=True, kw_only=True):
     privileged: bool = False
     no_new_privileges: bool = False
     mounts: tuple[Mount, ...] = ()
+    ports: tuple[int, ...] = ()
+    """Declared TCP ports: without a readiness probe the container is ready when they accept connections."""
     startup: Probe | None = None
     liveness: Probe | None = None
     readiness: Probe | None = None

@@ -108,6 +108,7 @@ class Translator:
             privileged=bool(security.get("privileged")),
             no_new_privileges=security.get("allowPrivilegeEscalation") is False,
             mounts=tuple(self._mount(mount, environment) for mount in one.get("volumeMounts") or ()),
+            ports=_tcp_ports(one),
             startup=_probe(one.get("startupProbe"), ports),
             liveness=_probe(one.get("livenessProbe"), ports),
             readiness=_probe(one.get("readinessProbe"), ports),
@@ -225,6 +226,11 @@ class Translator:
         if not items:
             return [(name, content, mode) for name, content in data.items()]
         return [(one["path"], data[one["key"]], one.get("mode", mode)) for one in items if one["key"] in data]
+
+
+def _tcp_ports(one: Tree) -> tuple[int, ...]:
+    listed: Sequence[Tree] = one.get("ports") or ()
+    return tuple(port["containerPort"] for port in listed if port.get("protocol", "TCP") == "TCP")
 
 
 def _argv(one: Tree, mapped: Image | None) -> tuple[str, ...]:
