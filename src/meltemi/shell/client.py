@@ -3,7 +3,9 @@
 Place:  shell · apps/cli → [client] → api.sock or node.sock
 """
 
+import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
@@ -15,6 +17,10 @@ import msgspec
 
 PATIENCE = 60.0
 """Seconds that an answer may take, where the caller does not say otherwise."""
+
+
+RESTART = 15.0
+"""Seconds that a control plane may be away whose supervisor lives: it is being started again."""
 
 
 class UnreachableError(Exception):
@@ -87,20 +93,44 @@ class _Answer:
         self._connection = _UnixConnection(socket_path, patience)
 
     def __enter__(self) -> HTTPResponse:
-        try:
-            self._connection.request(*self._request, headers=self._headers)
-            response = self._connection.getresponse()
-            if response.status >= 400:
-                raise RefusedError(response.status, _status(response.read()))
-        except (OSError, HTTPException) as problem:
-            self._connection.close()
-            raise UnreachableError(_why(self._path, problem)) from problem
+        end = time.monotonic() + RESTART
+        while True:
+            try:
+                return self._answer()
+            except TimeoutError as problem:
+                raise UnreachableError(_why(self._path, problem)) from problem
+            except (OSError, HTTPException) as problem:
+                self._connection.close()
+                if time.monotonic() > end or not (self._may_repeat(problem) and _comes_back(self._path)):
+                    raise UnreachableError(_why(self._path, problem)) from problem
+                time.sleep(0.1)
+
+    def _answer(self) -> HTTPResponse:
+        self._connection.request(*self._request, headers=self._headers)
+        response = self._connection.getresponse()
+        if response.status >= 400:
+            raise RefusedError(response.status, _status(response.read()))
         return response
+
+    def _may_repeat(self, problem: Exception) -> bool:
+        """Nobody heard it, or to do it twice is to do it once."""
+        method, url, _ = self._request
+        unheard = isinstance(problem, ConnectionRefusedError | FileNotFoundError)
+        return unheard or method != "POST" or url.startswith("/meltemi/v1/apply")
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+
+
+def _comes_back(path: Path) -> bool:
+    """Whether a supervisor lives that will start the server again."""
+    try:
+        os.kill(int((path.parent / "supervisor.pid").read_text()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _status(body: bytes) -> Mapping[str, Any]:
