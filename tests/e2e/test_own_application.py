@@ -50,7 +50,7 @@ def route(mesh: Mesh, spec: str) -> None:
 def served(mesh: Mesh, client: str, url: str, count: int = 20) -> Counter[str]:
     """Which version answered so many requests of curl."""
     urls = f"{url}?n=[1-{count}]"
-    return Counter(line.split()[0] for line in mesh.exec(client, "curl", "-gsS", urls).splitlines())
+    return Counter(line.split()[0] for line in mesh.exec(client, "curl", "-sS", urls).splitlines())
 
 
 def lines(mesh: Mesh, client: str, host: str, port: int, say: str = "hello\n") -> str:
