@@ -66,7 +66,7 @@ def details_fail(mesh: Mesh) -> None:
 
 
 # fmt: off
-TODAY = {
+TODAY: dict[str, tuple[list[str], Callable[[Mesh], None]]] = {
     "virtual-service-all-v1":            ([], only("v1")),
     "virtual-service-reviews-test-v2":   ([], jason_meets("v2", "v1")),
     "virtual-service-ratings-test-delay": (["virtual-service-reviews-test-v2"], delayed_for_jason),
@@ -80,7 +80,7 @@ TODAY = {
     "destination-rule-reviews":          (["virtual-service-reviews-v3"], only("v3")),
     "fault-injection-details-v1":        ([], details_fail),
 }
-OLD = {
+OLD: dict[str, tuple[list[str], Callable[[Mesh], None]]] = {
     "route-rule-all-v1":             ([], only("v1")),
     "route-rule-reviews-test-v2":    (["route-rule-all-v1"], jason_meets("v2", "v1")),
     "route-rule-ratings-test-delay": (["route-rule-all-v1", "route-rule-reviews-test-v2"], delayed_for_jason),
@@ -106,7 +106,7 @@ def test_without_rules_every_version_is_met(clean: Mesh) -> None:
     assert set(clean.reviews(60)) == {"reviews-v1", "reviews-v2", "reviews-v3"}
 
 
-@pytest.mark.parametrize("name", TODAY)
+@pytest.mark.parametrize("name", list(TODAY))
 def test_todays_samples(clean: Mesh, name: str) -> None:
     before, look = TODAY[name]
     files = ["destination-rule-all", "virtual-service-all-v1", *before, name]
@@ -116,7 +116,7 @@ def test_todays_samples(clean: Mesh, name: str) -> None:
     look(clean)
 
 
-@pytest.mark.parametrize("name", OLD)
+@pytest.mark.parametrize("name", list(OLD))
 def test_samples_of_istio_0_8(clean: Mesh, name: str) -> None:
     before, look = OLD[name]
 

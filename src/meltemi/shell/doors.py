@@ -14,6 +14,8 @@ from meltemi.core.model.proxy import Proxy, Role
 from meltemi.ports.store import Batch, ChangeKind, ConfigStore
 from meltemi.shell.servers.xds.server import XdsServer
 
+PROXY = "istio-proxy"
+"""The proxy's container."""
 INJECTED = "sidecar.istio.io/status"
 """The annotation by which the injector marks a pod."""
 
@@ -56,7 +58,8 @@ def proxy_of_pod(pod: Mapping[str, Any]) -> Proxy:
     """The proxy of a stored Pod: what the pod says, not what its Envoy claims."""
     metadata: Mapping[str, Any] = pod["metadata"]
     labels: Mapping[str, str] = metadata.get("labels") or {}
-    address: str = (pod.get("status") or {}).get("podIP", "")
+    status: Mapping[str, Any] = pod.get("status") or {}
+    address: str = status.get("podIP", "")
     return Proxy(
         role=Role.ROUTER if _is_router(pod) else Role.SIDECAR,
         id=f"{metadata['name']}.{metadata['namespace']}",
@@ -69,5 +72,4 @@ def proxy_of_pod(pod: Mapping[str, Any]) -> Proxy:
 
 def _is_router(pod: Mapping[str, Any]) -> bool:
     containers: list[Mapping[str, Any]] = pod["spec"].get("containers") or []
-    proxy = next((one for one in containers if one.get("name") == "istio-proxy"), {})
-    return "router" in (proxy.get("args") or [])
+    return any(one.get("name") == PROXY and "router" in (one.get("args") or []) for one in containers)

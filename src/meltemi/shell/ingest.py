@@ -116,7 +116,8 @@ class Ingest:
         self._engine.put(("docs", key.group, key.kind), frozenset(keys))
 
     def _mesh(self, tree: dict[str, Any]) -> None:
-        text: str = (tree.get("data") or {}).get(MESH_CONFIG[1], "")
+        data: dict[str, str] = tree.get("data") or {}
+        text = data.get(MESH_CONFIG[1], "")
         self._engine.put(("mesh",), self._read_mesh(text.encode()))
 
 

@@ -1,7 +1,8 @@
 """Call the echo application by gRPC: `python call_grpc.py HOST:PORT TEXT [COUNT]`; prints an answer a line."""
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import cast
 
 import grpc
 
@@ -9,7 +10,7 @@ import grpc
 def main() -> None:
     target, text, *count = sys.argv[1:]
     with grpc.insecure_channel(target) as channel:
-        say: Any = channel.unary_unary("/test.Echo/Say")
+        say = cast("Callable[..., bytes]", channel.unary_unary("/test.Echo/Say"))
         for _ in range(int(count[0]) if count else 1):
             print(say(text.encode(), timeout=10).decode())
 

@@ -8,7 +8,7 @@ TCP answers every line with `NAME LINE`; the greeting port says `220 NAME` befor
 import asyncio
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import grpc
@@ -70,7 +70,7 @@ def _grpc_server(name: str, port: int) -> grpc.Server:
         return f"{name} ".encode() + request
 
     server = grpc.server(ThreadPoolExecutor(4))
-    handler: Any = grpc.unary_unary_rpc_method_handler(say)
+    handler = cast("grpc.RpcMethodHandler[bytes, bytes]", grpc.unary_unary_rpc_method_handler(say))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", {"Say": handler}),))
     server.add_insecure_port(f"0.0.0.0:{port}")
     server.start()

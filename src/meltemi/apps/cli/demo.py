@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -76,6 +77,6 @@ def _ask(address: str) -> tuple[str, str]:
         connection.close()
     if response.status != 200:
         return "nobody", f"status {response.status}"
-    answer = json.loads(body)
-    rating = answer["reviews"][0].get("rating") or {}
+    answer: dict[str, Any] = json.loads(body)
+    rating: dict[str, str] = answer["reviews"][0].get("rating") or {}
     return answer["podname"], rating.get("color") or rating.get("error") or "none"

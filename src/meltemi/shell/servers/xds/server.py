@@ -52,7 +52,10 @@ class Session(Protocol):
 class SessionHandle(Protocol):
     """A session, and how it is closed."""
 
-    session: Session
+    @property
+    def session(self) -> Session:
+        """Whom the stream talks to."""
+        ...
 
     def close(self) -> None:
         """The stream has ended."""
