@@ -37,6 +37,8 @@ SHORT = {
 """As `istioctl proxy-status` calls them."""
 REFUSED = "M9001"
 """Code of the finding on a document that an Envoy refuses."""
+FAILED = "M9002"
+"""Code of the finding for what could not be derived: a fault of ours that one document brought to light."""
 
 Changed = dict[ResourceType, set[str]]
 Identity = Callable[[], Proxy | None]
@@ -66,6 +68,8 @@ class _ScopeHolder:
         self.slots: dict[tuple[ResourceType, str], Slot] = {}
         self.cells: Counter[Cell] = Counter()
         """How many slots each body serves."""
+        self.unmade: dict[tuple[ResourceType, str], Slot] = {}
+        """Slots whose body could not be derived: their predecessors stay, and they are tried again."""
         self.sessions: set[Session] = set()
 
 
@@ -166,16 +170,19 @@ class Publisher:
         self._answered = asyncio.Event()
         self._revision = 0
         self._findings: tuple[Finding, ...] = ()
+        self._failures: dict[Cell, str] = {}
+        """What could not be derived, and why: said once in the log, and as a finding as long as it lasts."""
 
     # === from ingest ===
 
     def settle(self, revision: int) -> None:
         """The engine's inputs stand at a store revision: derive, and tell the streams what changed."""
         changed = self._engine.settle()
+        before, self._failures = self._failures, {}
         for cell, problem in self._engine.failed.items():
-            log.error("a derived function failed", function=cell[0].__name__, args=cell[1], exc_info=problem)
+            self._failed(cell, problem, before)
         for holder in list(self._holders.values()):
-            self._relist(holder, changed)
+            self._relist(holder, changed, before)
         self._rebody(changed)
         for session in list(self._sessions):
             self._rescope(session)
@@ -184,9 +191,7 @@ class Publisher:
 
     def complete(self) -> None:
         """Every store has told all that exists: streams may be answered from now on."""
-        if not self._complete.is_set():
-            self._findings = self._engine.watch(self._derive.findings)
-            self._complete.set()
+        self._complete.set()
 
     # === from servers/xds ===
 
@@ -217,8 +222,13 @@ class Publisher:
 
     def findings(self) -> tuple[Finding, ...]:
         """Of documents together, and what proxies refuse."""
-        current = self._engine.get(self._derive.findings) if self._complete.is_set() else ()
-        return (*current, *dict.fromkeys(_finding(one) for session in self._sessions for one in _refused(session)))
+        if self._complete.is_set():
+            try:
+                self._findings = self._engine.get(self._derive.findings)
+            except Exception as problem:  # a fault of ours in one function must not hide what all others say
+                self._failed((self._derive.findings, ()), problem, self._failures)
+        refused = dict.fromkeys(_finding(one) for session in self._sessions for one in _refused(session))
+        return (*self._findings, *refused, *(_failure(cell, why) for cell, why in self._failures.items()))
 
     async def wait_for(self, revision: int) -> None:
         """Return when every connected proxy has acknowledged or refused all that follows from a store revision."""
@@ -235,8 +245,20 @@ class Publisher:
     def _scope(self, proxy: Proxy) -> Scope:
         return self._engine.watch(self._derive.scope_of, proxy)
 
+    def _failed(self, cell: Cell, problem: Exception, before: Mapping[Cell, str]) -> None:
+        """Everything else goes on; what the cell stood for stays as it was."""
+        self._failures[cell] = f"{type(problem).__name__}: {problem}"
+        if before.get(cell) != self._failures[cell]:
+            log.error("could not be derived", function=cell[0].__name__, args=cell[1], exc_info=problem)
+
     def _rescope(self, session: Session) -> None:
-        """A proxy's labels, or what selects it, may have changed."""
+        """A proxy's labels, or what selects it, may have changed. Where that fails it keeps its scope."""
+        try:
+            self._move(session)
+        except Exception as problem:
+            self._failed((self._derive.scope_of, (session.proxy,)), problem, self._failures)
+
+    def _move(self, session: Session) -> None:
         proxy = self._sessions[session]() or session.proxy
         if proxy != session.proxy:
             scope = self._scope(proxy)
@@ -254,8 +276,9 @@ class Publisher:
     def _hold(self, scope: Scope) -> _ScopeHolder:
         holder = self._holders.get(scope)
         if holder is None:
+            slots = self._engine.watch(self._derive.slots, scope)
             holder = self._holders[scope] = _ScopeHolder(scope)
-            self._list(holder, self._engine.watch(self._derive.slots, scope))
+            self._list(holder, slots, self._failures)
         return holder
 
     def _leave(self, session: Session, holder: _ScopeHolder) -> None:
@@ -264,38 +287,48 @@ class Publisher:
         if holder.sessions:
             return
         del self._holders[holder.scope]
-        self._list(holder, ())
+        self._list(holder, (), self._failures)
         self._engine.unwatch(self._derive.slots, holder.scope)
 
-    def _relist(self, holder: _ScopeHolder, changed: Mapping[Cell, object]) -> None:
-        slots = changed.get((self._derive.slots, (holder.scope,)))
-        if isinstance(slots, tuple):
-            self._tell(holder, self._list(holder, self._engine.get(self._derive.slots, holder.scope)))
+    def _relist(self, holder: _ScopeHolder, changed: Mapping[Cell, object], before: Mapping[Cell, str]) -> None:
+        if holder.unmade or (self._derive.slots, (holder.scope,)) in changed:
+            slots = self._engine.get(self._derive.slots, holder.scope)
+            self._tell(holder, self._list(holder, slots, before))
 
-    def _list(self, holder: _ScopeHolder, slots: tuple[Slot, ...]) -> Changed:
+    def _list(self, holder: _ScopeHolder, slots: tuple[Slot, ...], before: Mapping[Cell, str]) -> Changed:
         """Make the holder's slots these; watch what is new before what is old goes, so that shared cells stay."""
         wanted = {(slot.type, slot.name): slot for slot in slots}
         bodies: list[Resource] = []
         removed = [name for name in holder.slots if name not in wanted]
+        holder.unmade.clear()
         for name, slot in wanted.items():
             if holder.slots.get(name) == slot:
                 continue
-            body = self._watch(holder, slot)
+            try:
+                body = self._watch(holder, slot)
+            except Exception as problem:
+                self._failed(_cell(slot), problem, before)
+                holder.unmade[name] = slot
+                continue
             if body is None:
                 removed.append(name)
             else:
                 bodies.append(body)
+        made = {name: holder.slots.get(name) if name in holder.unmade else slot for name, slot in wanted.items()}
+        kept = {name: slot for name, slot in made.items() if slot is not None}
         for name, slot in holder.slots.items():
-            if wanted.get(name) != slot:
+            if kept.get(name) != slot:
                 self._unwatch(holder, slot)
-        holder.slots = wanted
+        holder.slots = kept
         return holder.offer.update(bodies, removed)
 
     def _watch(self, holder: _ScopeHolder, slot: Slot) -> Resource | None:
+        """Raises what the body's function raises; nothing is watched then."""
         cell = _cell(slot)
+        body = self._engine.watch(slot.body.function, *slot.body.args)
         holder.cells[cell] += 1
         self._of_cell.setdefault(cell, set()).add(holder)
-        return self._engine.watch(slot.body.function, *slot.body.args)
+        return body
 
     def _unwatch(self, holder: _ScopeHolder, slot: Slot) -> None:
         cell = _cell(slot)
@@ -358,13 +391,23 @@ def _refused(session: Session) -> list[Refused]:
 def _finding(refused: Refused) -> Finding:
     """What Envoy refuses, on the document that it comes from."""
     origin = refused.resource.origin[0] if refused.resource.origin else None
+    reason = " ".join(refused.reason.split())
     return Finding(
         code=REFUSED,
         severity=Severity.ERROR,
         key=origin.key if origin else None,
         path=origin.path if origin else Path(""),
-        message=f"Envoy refuses {SHORT[refused.resource.type]} resource {refused.resource.name!r}: {refused.reason}",
+        message=f"Envoy refuses {SHORT[refused.resource.type]} resource {refused.resource.name!r}: {reason}",
         help="the proxies go on with the last version that they accepted; change the document and apply it again",
+    )
+
+
+def _failure(cell: Cell, why: str) -> Finding:
+    return Finding(
+        code=FAILED,
+        severity=Severity.ERROR,
+        message=f"{cell[0].__name__} failed for {cell[1]!r}: {why}",
+        help="this is a fault of Meltemi: please report it; what it stands for stays as it was, all else goes on",
     )
 
 

@@ -424,6 +424,21 @@ _PROXIES: tuple[Page, ...] = (
             "Envoy's. Nothing else is held up; please report it, since `validate` should have said it."
         ),
     ),
+    (
+        "M9002",
+        "error",
+        "not derived",
+        (
+            "A function of Meltemi failed on a configuration that all checks had let pass. What it stands for stays\n"
+            "as it was, and all else goes on. Please report it with the message."
+        ),
+    ),
+    (
+        "M9003",
+        "warning",
+        "mesh configuration not in force",
+        "The ConfigMap of the mesh has errors: the settings that were in force before it stay in force.",
+    ),
 )
 
 _INJECTION: tuple[Page, ...] = (

@@ -7,7 +7,7 @@ Place:  [envoy/pb] → all of envoy, pipeline/resource, apps/cli/compile
 
 from collections.abc import Iterable
 from typing import Any as Untyped
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
@@ -275,10 +275,18 @@ def name_of(message: Message) -> str:
 
 
 def to_json(type_: str, body: bytes) -> dict[str, Untyped]:
-    """A serialized resource in protobuf JSON. `type_` is a type URL of a resource type."""
+    """A serialized resource in protobuf JSON, keys sorted. `type_` is a type URL of a resource type."""
     kind = _RESOURCES[type_.removeprefix(TYPE_PREFIX)]
-    shown: dict[str, Untyped] = json_format.MessageToDict(kind.FromString(body))
-    return shown
+    # Sorted here, for upb gives the keys of maps in an order that differs from run to run.
+    return _sorted(json_format.MessageToDict(kind.FromString(body)))
+
+
+def _sorted(tree: Untyped) -> Untyped:
+    if isinstance(tree, dict):
+        return {name: _sorted(tree[name]) for name in sorted(cast("dict[str, Untyped]", tree))}
+    if isinstance(tree, list):
+        return [_sorted(one) for one in cast("list[Untyped]", tree)]
+    return tree
 
 
 _RESOURCES: dict[str, type[Message]] = {
