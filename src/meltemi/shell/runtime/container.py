@@ -130,6 +130,8 @@ class ContainerRunner:
     def _start(self) -> list[tuple[int, str]]:
         """Fork and become the container; returns the pipes of its output."""
         pipes = [os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)]
+        for _, written in pipes:
+            os.fchown(written, self.spec.user, self.spec.group)  # else /dev/stdout cannot be opened again by its name
         pid = os.fork()
         if not pid:
             self._child(pipes[0][1], pipes[1][1])
