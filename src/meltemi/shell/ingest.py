@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from meltemi.core.check.mesh import MAP_KEY, is_mesh_map
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Document, Key
 from meltemi.core.model.finding import Finding
@@ -24,8 +25,6 @@ QUIET = Seconds(0.01)
 """A burst ends after so long without a change …"""
 AT_MOST = Seconds(0.25)
 """… or so long after its first. Istio's 0.1 s and 10 s suit clusters whose pushes cost seconds."""
-MESH_CONFIG = ("istio", "mesh")
-"""ConfigMap in the root namespace, and the key in it, that hold the MeshConfig, as in Istio."""
 
 Checked = tuple[Document[Value] | None, Sequence[Finding]]
 
@@ -99,13 +98,13 @@ class Ingest:
             return
         self._engine.put(("doc", key), document)
         self._list(key, present=True)
-        if key.kind == "ConfigMap" and key.name == MESH_CONFIG[0]:
+        if is_mesh_map(key):
             self._mesh(tree)
 
     def _drop(self, key: Key) -> None:
         self._engine.put(("doc", key), None)
         self._list(key, present=False)
-        if key.kind == "ConfigMap" and key.name == MESH_CONFIG[0]:
+        if is_mesh_map(key):
             self._mesh({})
 
     def _list(self, key: Key, *, present: bool) -> None:
@@ -117,7 +116,7 @@ class Ingest:
 
     def _mesh(self, tree: dict[str, Any]) -> None:
         data: dict[str, str] = tree.get("data") or {}
-        text = data.get(MESH_CONFIG[1], "")
+        text = data.get(MAP_KEY, "")
         self._engine.put(("mesh",), self._read_mesh(text.encode()))
 
 

@@ -3,7 +3,9 @@
 import pytest
 
 from meltemi.core.check.mesh import read_mesh_config, validate_settings
+from meltemi.core.check.validate import check_document
 from meltemi.core.model.mesh import MeshConfig, OutboundMode
+from meltemi.core.model.tree import Tree
 
 
 def codes(text: str) -> list[str]:
@@ -50,3 +52,24 @@ def test_providers_name_a_service_and_a_port():
 def test_networks_have_gateways_with_ports():
     text = b"networks: {net: {gateways: [{address: 1.1.1.1}]}}"
     assert [f.path for f in validate_settings("m", text, kind="MeshNetworks")] == ["networks.net.gateways[0].port"]
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "expected"),
+    [
+        ("istio-system", "istio", ["error M1104 data.mesh"]),
+        ("istio-system", "other", []),
+        ("default", "istio", []),
+    ],
+)
+def test_the_settings_in_the_config_map_of_the_mesh_are_checked(namespace: str, name: str, expected: list[str]):
+    text = "outboundTrafficPolicy:\n  mode: REGISTRY\n"
+    tree: Tree = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": namespace},
+        "data": {"mesh": text},
+    }
+    findings = check_document(tree)[1]
+    assert [f"{one.severity} {one.code} {one.path}" for one in findings] == expected
+    assert all("line 2 (outboundTrafficPolicy.mode)" in one.message for one in findings)

@@ -11,6 +11,7 @@ from meltemi.core.check.effect import check_effect
 from meltemi.core.check.envoy_filter import check_envoy_filter
 from meltemi.core.check.gateway import check_gateway
 from meltemi.core.check.kube import check_kube
+from meltemi.core.check.mesh import check_mesh_map
 from meltemi.core.check.report import at, error
 from meltemi.core.check.service_entry import check_service_entry
 from meltemi.core.check.sidecar import check_sidecar
@@ -19,6 +20,7 @@ from meltemi.core.check.workload_group import check_proxy_config, check_workload
 from meltemi.core.model.document import Document, Path
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.kinds import NETWORKING, KindRole, kind_of
+from meltemi.core.model.kube.namespace import ConfigMap
 from meltemi.core.model.traffic.destination_rule import DestinationRule
 from meltemi.core.model.traffic.gateway import Gateway
 from meltemi.core.model.traffic.service_entry import ServiceEntry, WorkloadEntry
@@ -37,6 +39,8 @@ def check_document_rules(document: Document[Value], tree: Tree) -> Iterator[Find
     kind = kind_of(document.key.group, document.key.kind)
     if kind is not None and kind.role is KindRole.KUBE:
         yield from check_kube(document)
+        if isinstance(document.spec, ConfigMap):
+            yield from check_mesh_map(document.key, document.spec)
     if kind is None or kind.group != NETWORKING:
         return
     yield from _check_annotations(context)

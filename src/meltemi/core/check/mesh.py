@@ -14,8 +14,9 @@ from meltemi.core.check.report import at, error
 from meltemi.core.check.retry import check_retry
 from meltemi.core.check.traffic_policy import check_traffic_policy
 from meltemi.core.check.values import check_duration
-from meltemi.core.model.document import Path
+from meltemi.core.model.document import Key, Path
 from meltemi.core.model.finding import Finding
+from meltemi.core.model.kube.namespace import ConfigMap
 from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.source import placed
 from meltemi.core.model.traffic.destination_rule import OutlierDetection, TrafficPolicy
@@ -29,6 +30,8 @@ from meltemi.core.parse.mesh import decode_mesh_config
 from meltemi.core.parse.yaml import Written, read
 
 ROOT = Path("")
+MAP_NAME, MAP_KEY = "istio", "mesh"
+"""ConfigMap in the root namespace, and the key in it, that hold the MeshConfig, as in Istio."""
 LONGEST_CONNECT = Seconds(3600)
 
 
@@ -43,6 +46,30 @@ def read_mesh_config(file: str, text: bytes) -> tuple[MeshConfig, tuple[Finding,
     config = decode_mesh_config(one.tree, faults)
     found = (*one.findings, *faults.found, *_rules(config, one.tree))
     return config, findings + tuple(placed(finding, one.source) for finding in found)
+
+
+def check_mesh_map(key: Key, config_map: ConfigMap) -> Iterator[Finding]:
+    """Findings about the settings in the ConfigMap of the whole mesh; none about any other ConfigMap.
+
+    The settings are a text in a text: findings stand at the text, and say where in it.
+    """
+    if not is_mesh_map(key):
+        return
+    text = dict(config_map.data).get(MAP_KEY, "")
+    for one in read_mesh_config("", text.encode())[1]:
+        where = f"line {one.span.line}" + (f" ({one.path})" if one.path else "")
+        yield Finding(
+            code=one.code,
+            severity=one.severity,
+            message=f"{one.message}, in {where}",
+            help=one.help,
+            path=at(Path("data"), MAP_KEY),
+        )
+
+
+def is_mesh_map(key: Key) -> bool:
+    """Whether a document is the ConfigMap that holds the settings of the whole mesh."""
+    return (key.kind, key.namespace, key.name) == ("ConfigMap", MeshConfig().root_namespace, MAP_NAME)
 
 
 def validate_settings(file: str, text: bytes, *, kind: str) -> tuple[Finding, ...]:
