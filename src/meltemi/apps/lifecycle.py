@@ -15,13 +15,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from meltemi.apps import registry
 from meltemi.apps.cli.apply import apply_files
 from meltemi.apps.cli.output import echo_findings
 from meltemi.apps.doctor import examine
 from meltemi.core.model.value import Value
-from meltemi.shell.client import Client, UnreachableError
+from meltemi.shell.client import SUPERVISOR, Client, UnreachableError
 from meltemi.shell.doors import INJECTED
+from meltemi.shell.pids import alive
 from meltemi.shell.runtime.cleanup import cleanup
+from meltemi.shell.runtime.settings import read_settings
 
 MANIFESTS = Path(__file__).parents[1] / "samples/manifests"
 SYSTEM = ("default.yaml", "istio-system.yaml", "istio-ingressgateway.yaml")
@@ -29,6 +32,8 @@ API_PATIENCE = 20.0
 """Seconds that the control plane may take to answer for the first time."""
 STOP_PATIENCE = 15.0
 """Seconds that the control plane and the node get to end."""
+RULES = 0.3
+"""Seconds after which the kernel's rules for Services have followed the EndpointSlices (measured: under 0.15)."""
 POLL = 0.1
 """Seconds between two looks."""
 
@@ -69,10 +74,26 @@ class Lifecycle:
             raise CannotError(f"this machine lacks something that a mesh needs\n{listed}")
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self._state / "settings.json").write_text(json.dumps(self._settings()))
+        self._make_room()
         self._say("starting the control plane and the node")
         self._spawn()
         self._await_api()
         self._apply_system()
+
+    def _make_room(self) -> None:
+        """Remove what killed meshes left; raises CannotError where a living one has the same addresses."""
+        settings = read_settings(self._state)
+        for note in registry.others(self._state):
+            if not note.lives:
+                self._say(f"removing what a killed mesh left ({note.state})")
+                cleanup(Path(note.state))
+                registry.forget(Path(note.state))
+            elif note.overlaps(settings):
+                raise CannotError(
+                    f"the mesh in {note.state} uses these addresses\n"
+                    "  help: take it down ('meltemi down --state …'), or choose others: --pod-cidr, --service-cidr"
+                )
+        registry.register(self._state, settings)
 
     def _settings(self) -> dict[str, Any]:
         options = self._options
@@ -88,7 +109,7 @@ class Lifecycle:
         environment = os.environ | {"MELTEMI_STATE": str(self._state)}
         with (self._state / "supervisor.log").open("ab") as log:
             subprocess.Popen(
-                [sys.executable, "-m", "meltemi.apps.supervisor", "--state", str(self._state)],
+                [sys.executable, "-m", SUPERVISOR, "--state", str(self._state)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
             )  # fmt: skip
 
@@ -115,7 +136,7 @@ class Lifecycle:
                 self._say(progress)
                 told = progress
             if not missing:
-                return True
+                return self._acknowledged(end)
             if time.monotonic() > end:
                 for line in missing:
                     self._say(f"  not ready: {line}")
@@ -141,6 +162,7 @@ class Lifecycle:
         """End everything of the mesh and remove what it left; says what. Works on the remains of a killed mesh too."""
         _stop_supervisor(self._state)
         removed = cleanup(self._state).lines()
+        registry.forget(self._state)
         for name in ("store.db", "store.db-wal", "store.db-shm", "settings.json"):
             (self._state / name).unlink(missing_ok=True)
         return removed
@@ -179,7 +201,30 @@ class Lifecycle:
         silent = [f"{expected - len(proxies)} proxies are not connected"] if len(proxies) < expected else []
         good = len(proxies) - len(stale)
         line = f"{len(pods) - len(unready)} of {len(pods)} pods are ready, {good} of {expected} proxies are up to date"
-        return line, [*wanted, *unready, *stale, *silent]
+        return line, [*wanted, *unready, *self._unlisted(pods), *stale, *silent]
+
+    def _unlisted(self, pods: Sequence[dict[str, Any]]) -> Iterator[str]:
+        """Ready pods that no EndpointSlice of their Services lists yet: nobody would call them."""
+        slices = self._client.get("/apis/discovery.k8s.io/v1/endpointslices")["items"]
+        listed = {(_service(one), address) for one in slices for address in _addresses(one)}
+        for service in self._client.get("/api/v1/services")["items"]:
+            selector: dict[str, str] = service["spec"].get("selector") or {}
+            for pod in pods if selector else ():
+                place = (_name(service), _address(pod))
+                if _selects(selector, service, pod) and not _unready(pod) and place not in listed:
+                    yield f"service {_name(service)} does not list pod {_name(pod)} yet"
+
+    def _acknowledged(self, end: float) -> bool:
+        """Every proxy has the youngest endpoints, and the kernel has had a moment to follow them."""
+        slices = self._client.get("/apis/discovery.k8s.io/v1/endpointslices")["items"]
+        youngest = max(slices, key=lambda one: int(one["metadata"]["resourceVersion"]), default=None)
+        if youngest is None:
+            return True
+        query = {"kind": "endpointslice", "namespace": youngest["metadata"]["namespace"]}
+        query |= {"name": youngest["metadata"]["name"], "timeout": max(1.0, end - time.monotonic())}
+        late: bool = self._client.get("/meltemi/v1/wait", query)["late"]
+        time.sleep(RULES)
+        return not late
 
     def _unfinished_deployments(self) -> Iterator[str]:
         for one in self._client.get("/apis/apps/v1/deployments")["items"]:
@@ -201,6 +246,30 @@ def _config_map(file: Path, folder: Path) -> Path:
     target = folder / "istio.json"
     target.write_text(json.dumps(tree))
     return target
+
+
+def _address(pod: dict[str, Any]) -> str:
+    status: dict[str, Any] = pod.get("status") or {}
+    return str(status.get("podIP", ""))
+
+
+def _service(endpoint_slice: dict[str, Any]) -> str:
+    metadata: dict[str, Any] = endpoint_slice["metadata"]
+    labels: dict[str, str] = metadata.get("labels") or {}
+    return f"{metadata['namespace']}/{labels.get('kubernetes.io/service-name')}"
+
+
+def _addresses(endpoint_slice: dict[str, Any]) -> Iterator[str]:
+    for endpoint in endpoint_slice.get("endpoints") or ():
+        conditions: dict[str, bool] = endpoint.get("conditions") or {}
+        if conditions.get("ready"):
+            yield from endpoint["addresses"]
+
+
+def _selects(selector: dict[str, str], service: dict[str, Any], pod: dict[str, Any]) -> bool:
+    labels: dict[str, str] = pod["metadata"].get("labels") or {}
+    same = service["metadata"]["namespace"] == pod["metadata"]["namespace"]
+    return same and "deletionTimestamp" not in pod["metadata"] and selector.items() <= labels.items()
 
 
 def _name(tree: dict[str, Any]) -> str:
@@ -232,8 +301,4 @@ def _stop_supervisor(state: Path) -> None:
 
 def running(state: Path) -> bool:
     """Whether the supervisor of a state directory lives."""
-    try:
-        os.kill(int((state / "supervisor.pid").read_text()), 0)
-    except (OSError, ValueError):
-        return False
-    return True
+    return alive(state / "supervisor.pid", SUPERVISOR)

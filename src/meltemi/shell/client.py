@@ -3,7 +3,6 @@
 Place:  shell · apps/cli → [client] → api.sock or node.sock
 """
 
-import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -15,10 +14,15 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from meltemi.shell.pids import alive
+from meltemi.shell.sockets import short
+
 PATIENCE = 60.0
 """Seconds that an answer may take, where the caller does not say otherwise."""
 
 
+SUPERVISOR = "meltemi.apps.supervisor"
+"""Keeps the control plane and the node running."""
 RESTART = 15.0
 """Seconds that a control plane may be away whose supervisor lives: it is being started again."""
 
@@ -53,7 +57,8 @@ class _UnixConnection(HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        with short(self._path) as address:
+            self.sock.connect(address)
 
 
 class Client:
@@ -126,11 +131,7 @@ class _Answer:
 
 def _comes_back(path: Path) -> bool:
     """Whether a supervisor lives that will start the server again."""
-    try:
-        os.kill(int((path.parent / "supervisor.pid").read_text()), 0)
-    except (OSError, ValueError):
-        return False
-    return True
+    return alive(path.parent / "supervisor.pid", SUPERVISOR)
 
 
 def _status(body: bytes) -> Mapping[str, Any]:

@@ -28,6 +28,7 @@ from meltemi.shell.runtime.pod_spec import PodSpec
 from meltemi.shell.runtime.podspec import MissingError, Translator
 from meltemi.shell.runtime.sandbox import CONTROL, PID, SPEC
 from meltemi.shell.runtime.world import World
+from meltemi.shell.sockets import short
 
 log: Any = structlog.get_logger(__name__)
 
@@ -189,7 +190,8 @@ class Sandbox:
     async def reach(cls, place: Path) -> "Sandbox":
         """Raises SandboxGoneError."""
         try:
-            return cls(place, *await asyncio.open_unix_connection(place / CONTROL, limit=1 << 20))
+            with short(place / CONTROL) as address:
+                return cls(place, *await asyncio.open_unix_connection(address, limit=1 << 20))
         except OSError:
             raise SandboxGoneError(place.name) from None
 

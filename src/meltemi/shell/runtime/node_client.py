@@ -19,6 +19,7 @@ import msgspec
 from meltemi.shell.runtime.launch import CONTAINER
 from meltemi.shell.runtime.pod_spec import Container, PodSpec
 from meltemi.shell.runtime.sandbox import CONTROL, PID, SPEC
+from meltemi.shell.sockets import short
 
 POLL = 0.1
 """Seconds between two looks at a log that is followed."""
@@ -83,7 +84,8 @@ def _pid_inside(place: Path, container: str) -> int:
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
         try:
-            control.connect(str(place / CONTROL))
+            with short(place / CONTROL) as address:
+                control.connect(address)
             status: dict[str, Any] = msgspec.json.decode(control.makefile("rb").readline())
         except (OSError, msgspec.DecodeError):
             raise NodeError("the pod does not run here") from None

@@ -30,6 +30,7 @@ from meltemi.shell.runtime.dns import Upstream, open_upstreams, serve_dns
 from meltemi.shell.runtime.pod_spec import PodSpec
 from meltemi.shell.runtime.reaper import Reaper
 from meltemi.shell.runtime.root import HIDDEN, enter_root
+from meltemi.shell.sockets import short
 
 SPEC, CONTROL, PID = "spec.json", "control.sock", "sandbox.pid"
 DOWN_GRACE = 1.0
@@ -207,7 +208,8 @@ async def _serve(spec: PodSpec, control: socket.socket, upstreams: Sequence[Upst
 def _control_socket(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    control.bind(str(path))
+    with short(path) as address:
+        control.bind(address)
     path.chmod(0o600)
     control.listen(16)
     return control

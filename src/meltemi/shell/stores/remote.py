@@ -21,6 +21,7 @@ from meltemi.core.model.document import Key
 from meltemi.core.model.kinds import kind_or_unknown
 from meltemi.core.model.value import Value
 from meltemi.ports.store import Batch, ConflictError, NotFoundError, Source, Stored
+from meltemi.shell.sockets import short
 
 FIRST_PAUSE, LAST_PAUSE = 0.05, 1.0
 """Seconds between attempts to reach the control plane: doubled from the first to the last."""
@@ -127,7 +128,8 @@ class RemoteStore:
 
     @asynccontextmanager
     async def _asked(self, method: str, path: str, body: object) -> AsyncGenerator["_Exchange"]:
-        reader, writer = await asyncio.open_unix_connection(self._socket)
+        with short(Path(self._socket)) as address:
+            reader, writer = await asyncio.open_unix_connection(address)
         try:
             exchange = _Exchange(reader, writer)
             await exchange.send(method, path, b"" if body is None else msgspec.json.encode(body))

@@ -12,6 +12,8 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
+from meltemi.shell.sockets import short
+
 BACKLOG = 256
 
 
@@ -41,7 +43,8 @@ def _listening(path: Path) -> Generator[socket.socket]:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
     try:
-        listener.bind(str(path))
+        with short(path) as address:
+            listener.bind(address)
     finally:
         os.umask(mask)
     try:

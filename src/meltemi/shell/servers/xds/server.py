@@ -9,6 +9,7 @@ port, which is off by default, the node message says who the proxy is.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from google.protobuf import json_format
 from meltemi.core.model.proxy import Proxy
 from meltemi.core.model.resource import ResourceType
 from meltemi.core.xds.events import Request
+from meltemi.shell.sockets import short
 
 log: Any = structlog.get_logger(__name__)
 
@@ -74,6 +76,8 @@ class XdsServer:
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self._servers: dict[Path, grpc.aio.Server] = {}
+        self._addresses: dict[Path, ExitStack] = {}
+        """Holds the short name of a socket, which gRPC uses once more when it stops."""
 
     async def open(self, path: Path, identity: Identity) -> None:
         """Listen for one pod, whose proxy `identity` tells. A stale socket is replaced."""
@@ -81,7 +85,8 @@ class XdsServer:
             return
         self._servers[path] = server = self._server(identity)
         _clear(path)
-        server.add_insecure_port(f"unix:{path}")
+        stack = self._addresses[path] = ExitStack()
+        server.add_insecure_port(f"unix:{stack.enter_context(short(path))}")
         await server.start()
         _protect(path)
 
@@ -97,6 +102,7 @@ class XdsServer:
         if server := self._servers.pop(path, None):
             await server.stop(None)
             _remove(path)
+            self._addresses.pop(path, ExitStack()).close()
 
     async def close_all(self) -> None:
         """Stop listening and end all streams."""

@@ -1,0 +1,66 @@
+"""What is wrong is said where it was written, and the mesh goes on."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from e2e.mesh import NETWORKING, Mesh, eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+FAULTS = """apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: reviews
+spec:
+  hosts: [reviews]
+  http:
+  - retries:
+      attempts: 2
+      retryOn: conect-failure
+    timeut: 3s
+    match:
+    - uri: {regex: "a(?=b)"}
+    fault:
+      abort: {httpStatus: 99, percentage: {value: 10}}
+    route:
+    - destination: {host: reviews, subset: v1}
+      weight: -5
+"""
+LINES = [10, 11, 13, 15, 18]
+
+
+def findings(text: str) -> list[int]:
+    return sorted(found["line"] for found in json.loads(text)["findings"] if found["severity"] == "error")
+
+
+def test_five_faults_give_five_findings_at_their_lines(clean: Mesh, tmp_path: Path) -> None:
+    file = tmp_path / "reviews.yaml"
+    file.write_text(FAULTS)
+    clean.apply(NETWORKING / "destination-rule-all.yaml", NETWORKING / "virtual-service-reviews-v3.yaml")
+
+    assert findings(clean.run("validate", "-o", "json", file, status=(1,))) == LINES
+    assert findings(clean.run("apply", "-o", "json", "-f", file, status=(1,))) == LINES
+
+    assert set(clean.reviews(10)) == {"reviews-v3"}
+
+
+def test_the_last_sound_version_is_in_force_after_a_restart(clean: Mesh, tmp_path: Path) -> None:
+    file = tmp_path / "reviews.yaml"
+    file.write_text(FAULTS)
+    clean.apply(NETWORKING / "destination-rule-all.yaml", NETWORKING / "virtual-service-reviews-v3.yaml")
+    clean.run("apply", "-f", file, status=(1,))
+
+    old = (clean.state / "control-plane.pid").read_text()
+    os.kill(int(old), signal.SIGKILL)
+    eventually(lambda: _differs(clean.state / "control-plane.pid", old), 20)
+    clean.run("wait", "virtualservice/reviews", "--timeout", "20s")
+
+    assert set(clean.reviews(10)) == {"reviews-v3"}
+
+
+def _differs(file: Path, old: str) -> bool:
+    return file.exists() and file.read_text() not in ("", old)
