@@ -1,0 +1,65 @@
+"""`python -m bench [SERVICES…]`: measure and print docs/reference/performance.md.
+
+Place:  bench · bench/{compile,push} → Markdown
+"""
+
+import asyncio
+import datetime
+import os
+import sys
+
+import structlog
+
+from bench import compile as compiling
+from bench import push
+from bench.measure import table
+
+PROXIES = (1, 10, 100)
+_TEXT = """# What it costs
+
+Printed by `scripts/bench` on {date}, on {cpus} CPUs with {memory} GiB of memory: CPU time of one process
+in ms, one run. The machine may have had other work at the same time. Numbers are to be compared within a table, not
+with other machines.
+
+Every service has one port, three endpoints (without pods, so in no subset), a DestinationRule of two subsets and a
+VirtualService of two routes. The proxy is a sidecar that sees all of them.
+
+## From nothing to all resources of one proxy
+
+{compiled}
+
+*YAML → checked* is what `validate` does; *objects → checked* is what a starting control plane does with decoded JSON.
+*Names* composes the mesh and lists what the proxy gets, *bodies* makes the Envoy messages, *to bytes* joins them into
+responses.
+
+## One change among {services:,} services
+
+{pushed}
+
+*Check* reads the changed object; *derive* recomputes what it touches and finds the changed resources, once for all
+proxies of one scope; *push* is what the streams do until every proxy has acknowledged, without sockets and without the
+proxies' own work. The mean of {rounds} changes.
+"""
+
+
+def main() -> None:
+    """Arguments are the sizes of meshes to compile; changes are measured in the last one."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    sizes = [int(one) for one in sys.argv[1:]] or [100, 1000]
+    compiled = [compiling.measure(size) for size in sizes]
+    pushed = [row for count in PROXIES for row in asyncio.run(push.measure(sizes[-1], count))]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    text = _TEXT.format(
+        date=datetime.datetime.now(datetime.UTC).date(),
+        cpus=os.cpu_count(),
+        memory=round(memory),
+        compiled=table(compiling.HEAD, compiled),
+        pushed=table(push.HEAD, sorted(pushed, key=lambda row: str(row[0]))),
+        services=sizes[-1],
+        rounds=push.ROUNDS,
+    )
+    sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()
