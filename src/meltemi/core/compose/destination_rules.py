@@ -10,7 +10,7 @@ Source: Istio, "Destination Rule": the client's namespace is asked first, then t
 from collections.abc import Mapping
 
 from meltemi.core.compose.export import reaches, settled_export
-from meltemi.core.compose.hosts import closest, qualified
+from meltemi.core.compose.hosts import patterns_of, qualified
 from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import service
@@ -85,14 +85,11 @@ def candidates(e: Engine, host: str, namespace: str) -> tuple[RuleHead, ...]:
     homes = (namespace, found.namespace if found else "", root)
     for home in dict.fromkeys(h for h in homes if h):
         index = e.get(rule_index, home)
-        # A client's own namespace sees all its rules; of other namespaces only what they export.
-        seen = {
-            name: tuple(h for h in heads if home == namespace or reaches(h.export_to, namespace))
-            for name, heads in index.items()
-        }
-        name = closest(host, {n for n, heads in seen.items() if heads})
-        if name is not None:
-            return seen[name]
+        for pattern in patterns_of(host):
+            # A client's own namespace sees all its rules; of other namespaces only what they export.
+            heads = index.get(pattern, ())
+            if seen := tuple(h for h in heads if home == namespace or reaches(h.export_to, namespace)):
+                return seen
     return ()
 
 

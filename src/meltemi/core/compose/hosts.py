@@ -4,7 +4,7 @@ Place:  compose/hosts → compose/{visibility,virtual_services,gateways} → vie
 Source: Istio, "Virtual Service", field `hosts`, and "Destination", field `host`
 """
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from ipaddress import ip_address, ip_network
 
 CLUSTER_DOMAIN = "cluster.local"
@@ -34,11 +34,14 @@ def common(one: str, other: str) -> str | None:
 
 def closest(host: str, patterns: Container[str]) -> str | None:
     """The pattern that says most about `host`: itself, else the longest wildcard that covers it."""
-    if host in patterns:
-        return host
+    return next((pattern for pattern in patterns_of(host) if pattern in patterns), None)
+
+
+def patterns_of(host: str) -> Iterator[str]:
+    """All patterns that cover `host`, the one that says most about it first."""
+    yield host
     rest = host.removeprefix("*")
-    wildcards = ("*" + rest[i:] for i in range(len(rest) + 1))
-    return next((w for w in wildcards if w in patterns), None)
+    yield from ("*" + rest[i:] for i in range(len(rest) + 1))
 
 
 def is_range(address: str) -> bool:
