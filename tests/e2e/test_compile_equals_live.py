@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -121,10 +121,11 @@ def bare(tree: Tree) -> Tree:
 def camel(tree: Any) -> Any:
     """config_dump writes proto names, `compile` protobuf JSON's; keys that are data hold no underscore here."""
     if isinstance(tree, list):
-        return [camel(one) for one in tree]
+        return [camel(one) for one in cast("list[Any]", tree)]
     if not isinstance(tree, dict):
         return tree
-    return {_camel(name): camel(value) for name, value in tree.items()}
+    fields = cast("Tree", tree)
+    return {_camel(name): camel(value) for name, value in fields.items()}
 
 
 def _camel(name: str) -> str:
@@ -185,7 +186,8 @@ def differences(got: Tree, want: Tree) -> list[str]:
 def strip(tree: Any) -> Any:
     """Numbers as text, which JSON writes either way; keys in one order."""
     if isinstance(tree, list):
-        return [strip(one) for one in tree]
+        return [strip(one) for one in cast("list[Any]", tree)]
     if not isinstance(tree, dict):
         return str(tree) if isinstance(tree, int | float) and not isinstance(tree, bool) else tree
-    return {name: strip(value) for name, value in sorted(tree.items())}
+    fields = cast("Tree", tree)
+    return {name: strip(fields[name]) for name in sorted(fields)}
