@@ -160,6 +160,7 @@ def test_compile_equals_every_live_envoy(clean: Mesh, tmp_path: Path, state: str
 
 def settled_differences(mesh: Mesh, namespace: str, pod: str, want: Tree) -> list[str]:
     """Differences that last: a cluster that nothing names any more goes a moment later."""
+    found: list[str] = []
     for _ in range(40):
         found = differences(strip(live(mesh, namespace, pod)), want)
         if not found:
