@@ -1,5 +1,7 @@
 """view/outbound: which listeners there are, and where each sends a connection."""
 
+import pytest
+
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.mesh import MeshConfig, OutboundMode, OutboundTrafficPolicy
 from meltemi.core.view.listener import Chain, Listener
@@ -25,6 +27,13 @@ def test_http_shares_the_port_and_bytes_have_the_address() -> None:
     mesh = mesh_of(service("web", "http:80", "mysql:3306", address="198.19.0.1"))
 
     assert list(mesh.get(listener_wishes, "default")) == [(ANY, 80), ("198.19.0.1", 3306)]
+
+
+@pytest.mark.parametrize("port", [15020, 15021, 15090])
+def test_a_port_of_the_proxy_itself_is_not_listened_on_for_all_addresses(port: int) -> None:
+    mesh = mesh_of(service("web", f"http:{port}", address="198.19.0.1"))
+
+    assert list(mesh.get(listener_wishes, "default")) == [("198.19.0.1", port)]
 
 
 def test_a_server_that_speaks_first_is_not_waited_for() -> None:

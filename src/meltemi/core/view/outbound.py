@@ -30,6 +30,9 @@ from meltemi.core.view.unknown import resolves_names, unknown_destination
 
 ANY = "0.0.0.0"
 ANY_V6 = "::"
+RESERVED = frozenset({15000, 15001, 15006, 15008, 15020, 15021, 15090})
+"""Ports that the proxy itself listens on, on all addresses: Envoy refuses a second listener there, so that services on
+these ports have listeners of their own addresses only."""
 UNKNOWN_TABLE = "unknown"
 """Route table for requests on ports of which no service is known, where they go by name."""
 
@@ -69,6 +72,8 @@ def _wishes_of_port(e: Engine, found: Service, port: ServicePort) -> tuple[Wish,
     speech = _speech(port.protocol)
     if speech is None:
         return ()
+    if port.number in RESERVED:
+        speech = Speech.AUTO if speech is Speech.HTTP else speech
     age = (found.created or "\uffff", found.host)
 
     def wish(address: str = ANY, ranges: tuple[str, ...] = ()) -> Wish:
@@ -84,7 +89,7 @@ def _wishes_of_port(e: Engine, found: Service, port: ServicePort) -> tuple[Wish,
         # Clients see the endpoints' own addresses: each is a place of its own.
         own = {x.address for x in e.get(endpoints, found.host, port.number) if is_ip(x.address)}
         return tuple(wish(a) for a in sorted(own))
-    return (wish(),)
+    return () if port.number in RESERVED else (wish(),)
 
 
 def _speech(protocol: AppProtocol) -> Speech | None:
