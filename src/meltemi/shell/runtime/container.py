@@ -36,6 +36,7 @@ class ContainerRunner:
         spec: Container,
         *,
         address: str,
+        places: tuple[str, ...],
         restart: str,
         reaper: Reaper,
         logs: int,
@@ -49,6 +50,7 @@ class ContainerRunner:
         self.exit_code: int | None = None
         """Of a container that has ended for good."""
         self._address = address
+        self._places = places
         self._restart = restart
         self._reaper = reaper
         self._log = LogFile(logs, spec.name)
@@ -151,7 +153,7 @@ class ContainerRunner:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             os.closerange(3, 4096)
-            launch.mount_volumes(self.spec)
+            launch.mount_volumes(self.spec, self._places)
             launch.become(self.spec, self.spec.argv)
         except BaseException as problem:  # a child must never return into the parent's code
             os.write(2, f"cannot start {self.spec.argv[:1]}: {problem}\n".encode())

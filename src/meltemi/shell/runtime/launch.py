@@ -5,13 +5,14 @@ Place:  shell/runtime · run in a child of the sandbox, or (`python -m …launch
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from meltemi.shell.runtime import kernel
 from meltemi.shell.runtime.pod_spec import Container, Mount
-from meltemi.shell.runtime.root import HIDDEN
+from meltemi.shell.runtime.root import HIDDEN, PLACES
 
 CONTAINER = "MELTEMI_CONTAINER"
 """Environment variable that hands a container over, as JSON."""
@@ -19,12 +20,19 @@ CANNOT = 127
 """Exit code of a container whose program cannot be started, as a shell's."""
 
 
-def mount_volumes(container: Container) -> None:
-    """A mount namespace of its own, with the container's volumes and without anybody else's. Raises OSError."""
+def mount_volumes(container: Container, places: Sequence[str]) -> None:
+    """A mount namespace of its own, with the container's volumes and without anybody else's. Raises OSError.
+
+    `places`: directories of the interpreter, which a volume must not hide: no image brings another one.
+    """
     kernel.unshare(kernel.NEW_NS)
     kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     for mount in sorted(container.mounts, key=lambda one: one.path.count("/")):
         _mount(mount)
+    for number, place in enumerate(places):
+        if any(Path(place).is_relative_to(mount.path) for mount in container.mounts):
+            Path(place).mkdir(parents=True, exist_ok=True)
+            kernel.bind(HIDDEN / PLACES / str(number), place, read_only=True)
     _hide()
 
 

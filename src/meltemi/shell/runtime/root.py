@@ -14,6 +14,8 @@ from pathlib import Path
 from meltemi.shell.runtime import kernel
 from meltemi.shell.runtime.pod_spec import PodSpec, Volume
 
+PLACES = ".places"
+"""Below HIDDEN: the interpreter's directories, for containers that mount a volume over them (`/tmp`, say)."""
 HIDDEN = Path("/.meltemi")
 """Volumes and the node's DNS table, for the sandbox alone."""
 # fmt: off
@@ -72,6 +74,9 @@ def _volumes(spec: PodSpec, root: Path, work: Path) -> None:
     hidden.mkdir(mode=0o700)
     for volume in spec.volumes:
         _volume(volume, hidden / volume.name)
+    for number, place in enumerate(spec.reachable):
+        (hidden / PLACES / str(number)).mkdir(parents=True)
+        kernel.bind(place, hidden / PLACES / str(number), read_only=True)
     (hidden / "node").mkdir()
     kernel.bind(Path(spec.state) / "node", hidden / "node", read_only=True)
     covered = root / spec.state[1:]

@@ -61,6 +61,7 @@ class Pod:
         return ContainerRunner(
             spec,
             address=self._spec.address,
+            places=self._spec.reachable,
             restart=restart,
             reaper=self._reaper,
             logs=logs,
