@@ -45,14 +45,19 @@ async def run(state: Path) -> None:
     engine = Engine()
     publisher = Publisher(engine, Derivations(slots=slots, scope_of=scope_of, findings=findings))
     server = XdsServer(publisher.connect)
-    ingest = Ingest(engine, check=_check, read_mesh=_read_mesh, settle=publisher.settle, complete=publisher.complete)
     config = InjectConfig(xds_dir=str(state / "xds"), domain=settings.cluster_domain)
     admission = Admission(inject=partial(inject, config=config), service_cidr=IPv4Network(settings.service_cidr))
 
     with SqliteStore(state / "store.db") as store:
         await first_namespaces(store)
+        ingest = Ingest(
+            engine, history=store, check=_check, read_mesh=_read_mesh,
+            settle=publisher.settle, complete=publisher.complete,
+        )  # fmt: skip
         app = create_app(store, admission=admission, publisher=publisher)
         try:
+            if settings.xds_port:
+                await server.open_tcp(settings.xds_port)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(ingest.run(store), name="ingest")
                 tasks.create_task(Doors(server, state / "xds").run(store), name="doors")

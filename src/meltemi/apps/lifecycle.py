@@ -53,6 +53,7 @@ class Options(Value, frozen=True, kw_only=True):
     """Empty: the default of NodeSettings, as for `service_cidr`."""
     service_cidr: str = ""
     images: tuple[Path, ...] = ()
+    xds_port: int | None = None
     mesh_config: Path | None = None
 
 
@@ -101,6 +102,7 @@ class Lifecycle:
             "gateway_port": options.gateway_port,
             "pod_cidr": options.pod_cidr,
             "service_cidr": options.service_cidr,
+            "xds_port": options.xds_port,
         }
         images = [str(path.absolute()) for path in options.images]
         return {"image_maps": images} | {name: value for name, value in said.items() if value}

@@ -3,7 +3,7 @@
 Place:  port · implemented by shell/stores, read by shell/ingest, served by shell/servers/api
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -11,7 +11,17 @@ from meltemi.core.model.document import Key
 from meltemi.core.model.source import Source
 from meltemi.core.model.value import Value
 
-__all__ = ["Batch", "Change", "ChangeKind", "ConfigStore", "ConflictError", "NotFoundError", "Source", "Stored"]
+__all__ = [
+    "Batch",
+    "Change",
+    "ChangeKind",
+    "ConfigStore",
+    "ConflictError",
+    "History",
+    "NotFoundError",
+    "Source",
+    "Stored",
+]
 
 
 class Stored(Value, frozen=True, kw_only=True):
@@ -88,4 +98,16 @@ class ConfigStore(Protocol):
         0 replays the whole content first, ending with a batch marked `complete`. A revision that is no longer kept
         yields `restart` and a replay. Cancelling loses nothing: ask again with the last revision seen.
         """
+        ...
+
+
+class History(Protocol):
+    """Earlier versions of objects, for whoever decides which of them is in force."""
+
+    def versions(self, key: Key) -> Sequence[Stored]:
+        """Versions of an object that the store still has, newest first, the current one included; none if gone."""
+        ...
+
+    def keep(self, key: Key, revision: int) -> None:
+        """From now on the store has this version of an object, whatever follows it (instead of the one kept before)."""
         ...

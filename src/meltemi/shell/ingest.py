@@ -13,11 +13,11 @@ import structlog
 from meltemi.core.check.mesh import MAP_KEY, is_mesh_map
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Document, Key
-from meltemi.core.model.finding import Finding
+from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
-from meltemi.ports.store import Batch, Change, ChangeKind, ConfigStore
+from meltemi.ports.store import Batch, Change, ChangeKind, ConfigStore, History, Stored
 
 log: Any = structlog.get_logger(__name__)
 
@@ -25,6 +25,9 @@ QUIET = Seconds(0.01)
 """A burst ends after so long without a change …"""
 AT_MOST = Seconds(0.25)
 """… or so long after its first. Istio's 0.1 s and 10 s suit clusters whose pushes cost seconds."""
+
+UNSOUND = "M9003"
+"""Code of the finding on a document whose last version is not in force."""
 
 Checked = tuple[Document[Value] | None, Sequence[Finding]]
 
@@ -36,17 +39,21 @@ class Ingest:
         self,
         engine: Engine,
         *,
+        history: History,
         check: Callable[[Any, str], Checked],
         read_mesh: Callable[[bytes], MeshConfig],
         settle: Callable[[int], None],
         complete: Callable[[], None],
     ) -> None:
         self._engine = engine
+        self._history = history
         self._check = check
         self._read_mesh = read_mesh
         self._settle = settle
         self._complete = complete
         self._keys: dict[tuple[str, str], set[Key]] = {}
+        self._unsound: dict[Key, Finding] = {}
+        """What is said of documents whose last version is not in force."""
         self._replayed: set[Key] | None = set()
         """Keys told since a replay began; None when it is complete."""
 
@@ -90,18 +97,43 @@ class Ingest:
             return
         if self._replayed is not None:
             self._replayed.add(key)
-        tree: dict[str, Any] = msgspec.json.decode(change.object.body)
-        document, findings = self._check(tree, key.namespace)
+        self._unsound.pop(key, None)
+        if not self._put(change.object):
+            self._go_back(change.object)
+        self._engine.put(("unsound",), tuple(self._unsound.values()))
+
+    def _put(self, stored: Stored) -> bool:
+        """Put a version in force, unless it has errors."""
+        key = stored.key
+        tree: dict[str, Any] = msgspec.json.decode(stored.body)
+        document, _ = self._check(tree, key.namespace)
         if document is None:
-            # Its last sound version stays in force; the API shows the findings.
-            log.warning("a document has errors", document=str(key), findings=len(findings))
-            return
+            return False
         self._engine.put(("doc", key), document)
         self._list(key, present=True)
         if is_mesh_map(key):
             self._mesh(tree)
+        return True
+
+    def _go_back(self, bad: Stored) -> None:
+        """Put the last sound version of an object in force: the same one as long as it lasts, also after a restart."""
+        older = [old for old in self._history.versions(bad.key) if old.revision < bad.revision]
+        sound = next((old for old in older if self._put(old)), None)
+        log.warning("a document has errors", document=str(bad.key), revision=bad.revision, in_force=sound is not None)
+        if sound is not None:
+            self._history.keep(bad.key, sound.revision)
+        in_force = f"that of revision {sound.revision} is in force" if sound else "no version of it is in force"
+        self._unsound[bad.key] = Finding(
+            code=UNSOUND,
+            severity=Severity.WARNING,
+            key=bad.key,
+            message=f"revision {bad.revision} of this document has errors: {in_force}",
+            help="mend the errors and apply the document again",
+        )
 
     def _drop(self, key: Key) -> None:
+        if self._unsound.pop(key, None):
+            self._engine.put(("unsound",), tuple(self._unsound.values()))
         self._engine.put(("doc", key), None)
         self._list(key, present=False)
         if is_mesh_map(key):

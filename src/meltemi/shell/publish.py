@@ -199,7 +199,7 @@ class Publisher:
         """A stream begins. Waits until the mesh is known completely: a restart must not take the world away."""
         await self._complete.wait()
         proxy = identity() or proxy_of(node)
-        holder = self._hold(self._scope(proxy))
+        holder = self._enter(proxy)
         session = Session(self, proxy, holder)
         holder.sessions.add(session)
         self._sessions[session] = identity
@@ -241,6 +241,21 @@ class Publisher:
         self._answered.set()
 
     # === scopes ===
+
+    def _enter(self, proxy: Proxy) -> _ScopeHolder:
+        """Where its list cannot be derived at all the stream ends: its Envoy keeps what it has, and asks again."""
+        cell: Cell = (self._derive.scope_of, (proxy,))
+        try:
+            scope = self._scope(proxy)
+        except Exception as problem:
+            self._failed(cell, problem, self._failures)
+            raise
+        try:
+            return self._hold(scope)
+        except Exception as problem:
+            self._engine.unwatch(self._derive.scope_of, proxy)
+            self._failed((self._derive.slots, (scope,)), problem, self._failures)
+            raise
 
     def _scope(self, proxy: Proxy) -> Scope:
         return self._engine.watch(self._derive.scope_of, proxy)
@@ -291,7 +306,10 @@ class Publisher:
         self._engine.unwatch(self._derive.slots, holder.scope)
 
     def _relist(self, holder: _ScopeHolder, changed: Mapping[Cell, object], before: Mapping[Cell, str]) -> None:
-        if holder.unmade or (self._derive.slots, (holder.scope,)) in changed:
+        cell: Cell = (self._derive.slots, (holder.scope,))
+        if cell in self._failures:
+            return  # the list stays as it was, and so does what could not be made of it
+        if holder.unmade or cell in changed:
             slots = self._engine.get(self._derive.slots, holder.scope)
             self._tell(holder, self._list(holder, slots, before))
 

@@ -29,6 +29,7 @@ from meltemi.apps.cli.state import state_option
 )
 @click.option("--pod-cidr", default="", help="addresses of pods  [default: 198.18.0.0/16]")
 @click.option("--service-cidr", default="", help="addresses of Services  [default: 198.19.0.0/16]")
+@click.option("--xds-port", type=click.IntRange(1, 65535), help="let tools ask for xDS on this port of 127.0.0.1")
 @click.option("--timeout", default=120.0, show_default=True, help="seconds that everything may take to come up")
 @click.pass_context
 def command(
@@ -43,6 +44,7 @@ def command(
     service_cidr: str,
     images: tuple[Path, ...],
     mesh_config: Path | None,
+    xds_port: int | None,
     timeout: float,
 ) -> None:
     """Start, apply, wait; then return or stay in the foreground."""
@@ -55,6 +57,7 @@ def command(
         service_cidr=service_cidr,
         images=images,
         mesh_config=mesh_config,
+        xds_port=xds_port,
     )
     mesh = lifecycle.Lifecycle(options, say=lambda text: click.echo(text, err=True))
     try:

@@ -436,8 +436,12 @@ _PROXIES: tuple[Page, ...] = (
     (
         "M9003",
         "warning",
-        "mesh configuration not in force",
-        "The ConfigMap of the mesh has errors: the settings that were in force before it stay in force.",
+        "last sound version in force",
+        (
+            "The stored document has errors, though it was stored: another release of the mesh let it pass, or it was\n"
+            "written past the API. The mesh goes on with the last version without errors that the store remembers,\n"
+            "also after a restart; with none, it goes on as if the document did not exist."
+        ),
     ),
 )
 

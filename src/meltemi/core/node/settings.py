@@ -24,6 +24,8 @@ class NodeSettings(Value, frozen=True, kw_only=True):
     """NAMESPACE/NAME of the Service behind `gateway_port`."""
     gateway_service_port: int = 80
     """The port of that Service."""
+    xds_port: int | None = None
+    """Port of 127.0.0.1 where tools may ask for xDS; None: there is none."""
     endpoint_grace: Seconds = Seconds(1.0)
     """How long a pod that is being deleted goes on serving, so that everybody learns that it leaves."""
     image_maps: tuple[str, ...] = ()

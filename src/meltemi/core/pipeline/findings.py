@@ -3,6 +3,8 @@
 Place:  view/{routing,destination}_findings → [pipeline/findings] → API, status, `compile`
 """
 
+from typing import cast
+
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.finding import Finding
 from meltemi.core.view.destination_findings import destination_findings
@@ -10,5 +12,9 @@ from meltemi.core.view.routing_findings import routing_findings
 
 
 def findings(e: Engine) -> tuple[Finding, ...]:
-    """Every finding of compose and view; those of single documents are kept with the documents."""
-    return (*e.get(destination_findings), *e.get(routing_findings))
+    """Every finding of compose and view, and of ingest on what is not in force.
+
+    Those of single documents are kept with the documents.
+    """
+    unsound = cast("tuple[Finding, ...]", e.read(("unsound",)) or ())
+    return (*e.get(destination_findings), *e.get(routing_findings), *unsound)

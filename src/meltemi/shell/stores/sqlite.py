@@ -2,7 +2,8 @@
 
 Place:  shell/stores · implements ports.ConfigStore · served by shell/servers/api, read by shell/ingest
 
-Every write is a row of `log` with a revision of its own; `current` names the last row of each object. A watch
+Every write is a row of `log` with a revision of its own; `current` names the last row of each object, `kept` the
+last sound one where the last is not sound. A watch
 reads `log` from its revision on and is woken by writes of this process, the only one that opens the file.
 
 Calls run in the event loop: a write takes about 0.1 ms (WAL, no fsync), a read less. `synchronous=NORMAL` loses
@@ -12,6 +13,7 @@ nothing when the process is killed; only a power cut can lose the last writes, a
 import asyncio
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,10 @@ CREATE TABLE IF NOT EXISTS log (
     gone INTEGER NOT NULL, body BLOB NOT NULL, source BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS current (
+    cluster TEXT NOT NULL, grp TEXT NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
+    revision INTEGER NOT NULL, PRIMARY KEY (grp, kind, namespace, name, cluster)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kept (
     cluster TEXT NOT NULL, grp TEXT NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
     revision INTEGER NOT NULL, PRIMARY KEY (grp, kind, namespace, name, cluster)
 ) WITHOUT ROWID;
@@ -113,7 +119,8 @@ class SqliteStore:
                 raise NotFoundError(str(key))
             _expect(key, old, expected)
             self._append(key, gone=True, body=old.body, source=old.source)
-            self._write(f"DELETE FROM current WHERE {_WHERE}", _words(key))  # noqa: S608  (constants only)
+            for table in ("current", "kept"):
+                self._write(f"DELETE FROM {table} WHERE {_WHERE}", _words(key))  # noqa: S608  (constants only)
             return old
 
     async def changes(self, *, after: int) -> AsyncIterator[Batch]:
@@ -139,6 +146,20 @@ class SqliteStore:
             if seen == self.revision:
                 await written.wait()
 
+    def versions(self, key: Key) -> Sequence[Stored]:
+        """Those since the object was created, as far as they are remembered; see the port."""
+        if self._current(key) is None:
+            return ()
+        rows = self._rows(f"SELECT {_COLUMNS} FROM log WHERE {_WHERE} ORDER BY revision DESC", _words(key))  # noqa: S608  (constants only)
+        return tuple(_stored(row) for row in takewhile(lambda row: not row[6], rows))
+
+    def keep(self, key: Key, revision: int) -> None:
+        """See the port."""
+        self._write(
+            "INSERT OR REPLACE INTO kept (revision, cluster, grp, kind, namespace, name) VALUES (?, ?, ?, ?, ?, ?)",
+            (revision, *_words(key)),
+        )
+
     @property
     def revision(self) -> int:
         """Of the last write; 0 for an empty store."""
@@ -152,7 +173,9 @@ class SqliteStore:
             return
         with self._transaction():
             self._write(
-                "DELETE FROM log WHERE revision <= ? AND revision NOT IN (SELECT revision FROM current)", (limit,)
+                "DELETE FROM log WHERE revision <= ?"
+                " AND revision NOT IN (SELECT revision FROM current UNION SELECT revision FROM kept)",
+                (limit,),
             )
             self._write("DELETE FROM compacted")
             self._write("INSERT INTO compacted VALUES (?)", (limit,))

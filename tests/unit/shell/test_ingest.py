@@ -1,0 +1,93 @@
+"""The last sound version of a document is in force, also after a restart."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import cast
+
+from meltemi.core.check.validate import check_document
+from meltemi.core.engine.engine import Engine
+from meltemi.core.model.document import Document, Key
+from meltemi.core.model.finding import Finding
+from meltemi.core.model.mesh import MeshConfig
+from meltemi.core.model.traffic.virtual_service import VirtualService
+from meltemi.shell.ingest import Ingest
+from meltemi.shell.stores.sqlite import SqliteStore
+
+KEY = Key(group="networking.istio.io", kind="VirtualService", namespace="default", name="a")
+
+
+def document(host: str) -> bytes:
+    """Sound, unless the host is no host."""
+    http = [{"route": [{"destination": {"host": "b"}}]}]
+    return json.dumps({
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+        "metadata": {"name": "a", "namespace": "default"}, "spec": {"hosts": [host], "http": http},
+    }).encode()  # fmt: skip
+
+
+async def started(store: SqliteStore) -> Engine:
+    """The engine of a control plane that has just read the whole store."""
+    engine, complete = Engine(), asyncio.Event()
+    ingest = Ingest(
+        engine,
+        history=store,
+        check=lambda tree, namespace: check_document(tree, namespace=namespace),
+        read_mesh=lambda _: MeshConfig(),
+        settle=lambda _: None,
+        complete=complete.set,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(ingest.run(store))
+        await complete.wait()
+        running.cancel()
+    return engine
+
+
+def in_force(engine: Engine) -> tuple[str, ...]:
+    found = cast("Document[VirtualService] | None", engine.read(("doc", KEY)))
+    return found.spec.hosts if found else ()
+
+
+def said(engine: Engine) -> list[str]:
+    return [one.message for one in cast("tuple[Finding, ...]", engine.read(("unsound",)))]
+
+
+def test_the_last_sound_version_is_in_force_after_a_restart(tmp_path: Path) -> None:
+    async def run() -> None:
+        with SqliteStore(tmp_path / "store.db") as store:
+            for host in ("old", "good", "b_a_d..", "worse.."):
+                last = await store.put(KEY, document(host))
+            engine = await started(store)
+        assert in_force(engine) == ("good",)
+        assert said(engine) == [
+            f"revision {last.revision} of this document has errors: that of revision {last.revision - 2} is in force"
+        ]
+
+    asyncio.run(run())
+
+
+def test_the_last_sound_version_is_not_forgotten_by_compaction(tmp_path: Path) -> None:
+    async def run() -> None:
+        with SqliteStore(tmp_path / "store.db") as store:
+            await store.put(KEY, document("good"))
+            await store.put(KEY, document("b_a_d.."))
+            await started(store)
+            store.compact(keep=0)
+        with SqliteStore(tmp_path / "store.db") as store:
+            assert in_force(await started(store)) == ("good",)
+
+    asyncio.run(run())
+
+
+def test_a_version_from_before_a_deletion_is_not_in_force(tmp_path: Path) -> None:
+    async def run() -> None:
+        with SqliteStore(tmp_path / "store.db") as store:
+            await store.put(KEY, document("good"))
+            await store.delete(KEY)
+            await store.put(KEY, document("b_a_d.."))
+            engine = await started(store)
+        assert in_force(engine) == ()
+        assert "no version of it is in force" in said(engine)[0]
+
+    asyncio.run(run())
