@@ -1,4 +1,4 @@
-"""One Bookinfo mesh for all tests that only route; tests that break things bring up their own."""
+"""A Bookinfo mesh for each module of tests that asks for one: no two meshes with the same addresses at a time."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from e2e.mesh import SAMPLES, Mesh, missing
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bookinfo(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
     """Istio's own Bookinfo and its gateway, unmodified, with a client pod."""
     if why := missing():
