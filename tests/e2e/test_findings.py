@@ -64,3 +64,32 @@ def test_the_last_sound_version_is_in_force_after_a_restart(clean: Mesh, tmp_pat
 
 def _differs(file: Path, old: str) -> bool:
     return file.exists() and file.read_text() not in ("", old)
+
+
+REFUSED = """apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: details
+spec:
+  hosts: [details]
+  http:
+  - headers: {request: {set: {x-a: "%FOO(bar)%"}}}
+    route:
+    - destination: {host: details}
+"""
+
+
+def test_what_envoy_refuses_is_said_on_its_document_and_holds_up_nothing(clean: Mesh) -> None:
+    """Our checks let an unknown command in a header's value pass; Envoy does not."""
+    clean.run("apply", "-f", "-", text=REFUSED)
+    said = clean.json("wait", "virtualservice/details", "--timeout", "20s", status=(1,))
+    found = said["results"][0]["findings"]
+    assert {(one["code"], one["resource"]["name"], one["line"]) for one in found} == {("M9001", "details", 8)}
+
+    clean.apply(NETWORKING / "destination-rule-reviews.yaml", NETWORKING / "virtual-service-reviews-v3.yaml")
+    assert set(clean.reviews(10)) == {"reviews-v3"}
+    assert clean.ask("/api/v1/products/0")[0] == 200
+
+    clean.run("apply", "-f", "-", text=REFUSED.replace("%FOO(bar)%", "b"))
+    clean.run("wait", "virtualservice/details", "--timeout", "20s")
+    assert "M9001" not in str(clean.json("status", status=(0, 1)))
