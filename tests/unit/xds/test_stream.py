@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.model.units import Seconds
 from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
+from meltemi.core.xds.holdings import UNKNOWN_HOLD
 from meltemi.core.xds.offer import Offer
 from meltemi.core.xds.stream import Stream
 
@@ -182,7 +183,8 @@ def test_a_reconnecting_proxy_is_sent_the_difference_only() -> None:
 
     sent = proxy.ask(CDS, "*", initial={"same": "1", "other": "1", "gone": "1"})
 
-    assert sorted(names(sent)) == ["-gone", "new", "other"]
+    assert sorted(names(sent)) == ["new", "other"]
+    assert names(proxy.stream.on_time(UNKNOWN_HOLD)) == ["-gone"]
 
 
 def test_a_name_that_does_not_exist_is_answered_at_once() -> None:
@@ -201,3 +203,57 @@ def test_a_stale_nonce_says_nothing() -> None:
     proxy = connected()
 
     assert proxy.stream.on_request(Request(type=CDS, nonce="777", error="old"), 0) == []
+
+
+def test_on_a_new_stream_a_cluster_stays_until_the_proxy_has_told_its_routes() -> None:
+    proxy = Proxy()
+
+    assert names(proxy.ask(CDS, "*", initial={"old": "1"})) == []
+
+
+def test_a_cluster_changed_before_the_proxy_told_its_endpoints_gets_them_again() -> None:
+    proxy = Proxy(made(CDS, "a", "2"), made(EDS, "a"))
+    proxy.ask(CDS, "*", initial={"a": "1"})
+
+    assert names(proxy.ask(EDS, "a", initial={"a": "1"})) == ["a"]
+
+
+def test_what_a_refused_response_brought_in_part_is_removed_all_the_same() -> None:
+    proxy = connected()
+    sent = proxy.change(made(CDS, "good"), made(CDS, "bad"))
+    proxy.change(removed=[(CDS, "good")])
+
+    assert "-good" in names(proxy.answer(sent[0], "bad"))
+
+
+def test_a_version_that_was_refused_stays_refused_when_an_older_answer_comes() -> None:
+    proxy = connected()
+    proxy.answer(proxy.change(made(CDS, "a", "bad"))[0], "bad")
+    mended = proxy.change(made(CDS, "a", "2"))
+    proxy.change(made(CDS, "a", "bad"))
+
+    assert proxy.answer(mended[0]) == []
+    assert proxy.stream.refused() == [(CDS, "a")]
+
+
+def test_a_table_whose_hosts_all_name_refused_clusters_is_answered() -> None:
+    proxy = connected()
+    proxy.answer(proxy.change(made(CDS, "a"))[0], "bad")
+    table = proxy.change(made(RDS, "81"), made(VHDS, "81/h", needs=["a"])) + proxy.ask(RDS, "81")
+
+    assert names(proxy.answer(table[0])) == ["-81/none"]
+
+
+def test_a_table_lost_and_back_brings_its_hosts_again() -> None:
+    proxy = connected(made(VHDS, "80/h"))
+    proxy.leave(RDS, "80")
+
+    assert proxy.accept_all(proxy.ask(RDS, "80")) == ["80", "80/h"]
+
+
+def test_another_offer_sends_the_difference() -> None:
+    proxy = connected(made(CDS, "a"), made(CDS, "b"))
+    other = Offer()
+    other.update([made(LDS, "l"), made(RDS, "80"), made(CDS, "a"), made(CDS, "c")])
+
+    assert sorted(names(proxy.stream.on_offer(other, 0))) == ["-b", "c"]

@@ -42,11 +42,11 @@ class Holdings:
         if not here:
             self._needs.pop((kind, name), None)
 
-    def refused(self, kind: ResourceType, name: str, turn: int, now: float) -> None:
-        """The proxy did not take what was sent at a turn."""
-        resource = self._needs.get((kind, name), {}).pop(turn, None)
-        if resource is not None:
-            self._release(resource, now)
+    def refused(self, resource: Resource, turn: int, now: float) -> None:
+        """The proxy will not take this version, and did not take it at a turn nor before."""
+        here = self._needs.get((resource.type, resource.name), {})
+        for earlier in [one for one, was in here.items() if one <= turn and was.version == resource.version]:
+            self._release(here.pop(earlier), now)
 
     def unknown(self, now: float) -> None:
         """Something is held whose needs are not known."""

@@ -23,6 +23,9 @@ ROUTES, VIRTUAL_HOST = ResourceType.ROUTES, ResourceType.VIRTUAL_HOST
 WILDCARD = frozenset({CLUSTER, ResourceType.LISTENER})
 """Types of which a proxy gets all that there is."""
 _WAIT_FOR_CLUSTERS = frozenset({ResourceType.LISTENER, ResourceType.EXTENSION, ROUTES, VIRTUAL_HOST})
+_BY_NAME = frozenset({ENDPOINTS, ResourceType.EXTENSION, ROUTES})
+_UNKNOWN = ""
+"""The version of what the proxy may hold in one version or another; a hash is never empty."""
 
 
 @dataclass(slots=True)
@@ -36,6 +39,8 @@ class _Type:
     sent: dict[str, str] = field(default_factory=dict[str, str])
     held: dict[str, str] = field(default_factory=dict[str, str])
     refused: dict[str, str] = field(default_factory=dict[str, str])
+    unsure: set[str] = field(default_factory=set[str])
+    """Names in a response of several that was refused: the proxy may have taken them, or not."""
     absent: set[str] = field(default_factory=set[str])
     """Names that were asked for and answered with "there is none"."""
     dirty: set[str] = field(default_factory=set[str])
@@ -48,6 +53,17 @@ class _Type:
         """Whether the proxy holds it and will go on doing so: a removal under way counts as done."""
         return name in self.held and not any(sent.get(name, name) is None for sent in self.in_flight.values())
 
+    def fall_back(self, name: str) -> None:
+        """What was sent was refused: the last sending is what is held, unless another one is under way."""
+        if any(name in sent for sent in self.in_flight.values()):
+            return
+        if name in self.unsure:
+            self.sent[name] = _UNKNOWN
+        elif name in self.held:
+            self.sent[name] = self.held[name]
+        else:
+            self.sent.pop(name, None)
+
 
 @dataclass(slots=True)
 class Stream:
@@ -59,6 +75,8 @@ class Stream:
     _nonce: int = 0
     _started_tables: set[str] = field(default_factory=set[str])
     """Route tables whose virtual hosts the proxy has been told of, be it that there are none."""
+    _sent_clusters: set[str] = field(default_factory=set[str])
+    """Clusters that were sent before the proxy told which endpoints it holds from an earlier stream."""
     wake_at: float | None = None
     """When `on_time` has something to do; None for never."""
 
@@ -130,16 +148,21 @@ class Stream:
         """The first request of a type says what the proxy holds from an earlier stream."""
         state.subscribed = True
         state.sent = dict(request.initial)
+        if request.type is ENDPOINTS:
+            for name in self._sent_clusters:
+                state.sent.pop(name, None)
         state.held = dict(request.initial)
         offered = self.offer.of(request.type)
+        if request.type is CLUSTER and request.initial:
+            self._holdings.unknown(now)  # it has not told yet which routes it holds
         for name, version in request.initial.items():
             resource = offered.get(name)
             if resource is not None and resource.version == version:
                 self._holdings.sent(resource, 0)
             elif request.type in _WAIT_FOR_CLUSTERS:
                 self._holdings.unknown(now)
-        if request.type is ROUTES:
-            self._started_tables |= request.initial.keys()
+        if request.type is VIRTUAL_HOST:
+            self._started_tables |= {_table(name) for name in request.initial}
         state.dirty |= offered.keys() | request.initial.keys()
 
     def _subscribe(self, request: Request, state: _Type, now: float) -> None:
@@ -168,6 +191,11 @@ class Stream:
             hosts.held.pop(name, None)
             self._holdings.settled(VIRTUAL_HOST, name, self._nonce + 1, now)
 
+    def _begin_table(self, table: str, now: float) -> None:
+        """The proxy has a route table that it had not (or lost): its virtual hosts may come now, all of them."""
+        self._lose_table(table, now)
+        self._types[VIRTUAL_HOST].dirty |= {one.name for one in self._hosts_of(table)}
+
     def _answered(self, request: Request, state: _Type, now: float) -> list[Effect]:
         sent = state.in_flight.pop(request.nonce, None)
         if sent is None:
@@ -176,6 +204,7 @@ class Stream:
             return self._nacked(request, state, sent, now)
         effects: list[Effect] = []
         for name, resource in sent.items():
+            state.unsure.discard(name)
             self._holdings.settled(request.type, name, int(request.nonce), now)
             if resource is None:
                 state.held.pop(name, None)
@@ -184,35 +213,43 @@ class Stream:
                 continue
             if not self._wants(request.type, state, name):  # unsubscribed while this was under way
                 continue
+            if request.type is ROUTES and name not in state.held:
+                self._begin_table(name, now)
             state.held[name] = resource.version
-            if state.refused.pop(name, None) is not None:
+            if name in state.refused and not self._is_refused(request.type, name):
+                del state.refused[name]
                 effects.append(Accepted(type=request.type, name=name))
-        if request.type is ROUTES:  # their virtual hosts may come now
-            hosts = self._types[VIRTUAL_HOST]
-            hosts.dirty |= self.offer.of(VIRTUAL_HOST).keys() - hosts.sent.keys()
         return effects
 
     def _nacked(self, request: Request, state: _Type, sent: dict[str, Resource | None], now: float) -> list[Effect]:
         """One alone is the culprit; of several, each half is sent again on its own."""
-        if list(sent.values()) == [None]:
-            return []  # asked again, it would be refused again; what it names stays
-        for name in sent:
-            self._holdings.refused(request.type, name, int(request.nonce), now)
-            if name in state.held:
-                state.sent[name] = state.held[name]
-            else:
-                state.sent.pop(name, None)
-        state.dirty |= sent.keys()
         if len(sent) > 1:
-            names = sorted(sent)
-            middle = len(names) // 2
-            state.apart += [set(names[:middle]), set(names[middle:])]
+            state.dirty |= sent.keys()
+            self._halve(request.type, state, sent)
             return []
-        name, resource = next(iter(sent.items()))
+        name, resource = next(iter(sent.items()), ("", None))
         if resource is None:
-            return []
+            return []  # a removal: asked again, it would be refused again; what it names stays
+        state.dirty.add(name)
+        state.fall_back(name)
+        if state.held.get(name) != resource.version:
+            self._holdings.refused(resource, int(request.nonce), now)
         state.refused[name] = resource.version
         return [Refused(resource=resource, reason=request.error)]
+
+    def _halve(self, kind: ResourceType, state: _Type, sent: dict[str, Resource | None]) -> None:
+        """Send each half again. Until it is acknowledged nobody knows which of these the proxy took."""
+        for name, resource in sent.items():
+            state.unsure.add(name)
+            state.sent[name] = _UNKNOWN
+            if resource is None:
+                state.held.pop(name, None)
+                if kind in _BY_NAME:
+                    state.sent.pop(name)
+                    state.absent.discard(name)
+        names = sorted(sent)
+        middle = len(names) // 2
+        state.apart += [set(names[:middle]), set(names[middle:])]
 
     # === what is to be sent ===
 
@@ -282,6 +319,8 @@ class Stream:
     def _resend_endpoints(self, cluster: str) -> None:
         """Envoy warms a cluster that it is sent again until its endpoints come again, and does not ask for them."""
         endpoints = self._types[ENDPOINTS]
+        if not endpoints.subscribed:
+            self._sent_clusters.add(cluster)
         if endpoints.sent.pop(cluster, None) is not None:
             endpoints.dirty.add(cluster)
 
@@ -291,9 +330,12 @@ class Stream:
         for table in self._new_tables():
             if table in told:
                 self._started_tables.add(table)
-            elif not any(_table(name) == table for name in self.offer.of(VIRTUAL_HOST)):
+            elif all(self._is_excused(VIRTUAL_HOST, one.name) for one in self._hosts_of(table)):
                 put[f"{table}/none"] = None
                 self._started_tables.add(table)
+
+    def _hosts_of(self, table: str) -> list[Resource]:
+        return [one for name, one in self.offer.of(VIRTUAL_HOST).items() if _table(name) == table]
 
     def _new_tables(self) -> set[str]:
         return self._types[ROUTES].held.keys() - self._started_tables

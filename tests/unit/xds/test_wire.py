@@ -1,0 +1,29 @@
+"""Responses put together from cached bytes are what protobuf reads and writes."""
+
+from envoy.service.discovery.v3 import discovery_pb2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.xds.events import Send
+from meltemi.core.xds.wire import response
+
+RESOURCES = st.builds(
+    Resource,
+    type=st.just(ResourceType.VIRTUAL_HOST),
+    name=st.text(min_size=1, max_size=200),
+    version=st.text(min_size=1, max_size=20),
+    body=st.binary(max_size=300),
+)
+
+
+@given(resources=st.lists(RESOURCES, max_size=4), removed=st.lists(st.text(min_size=1), max_size=3))
+def test_the_bytes_are_a_delta_discovery_response(resources: list[Resource], removed: list[str]) -> None:
+    kind = ResourceType.VIRTUAL_HOST
+    raw = response(Send(type=kind, nonce="7", resources=tuple(resources), removed=tuple(removed)))
+
+    wanted = discovery_pb2.DeltaDiscoveryResponse(type_url=kind, nonce="7", removed_resources=removed)
+    for one in resources:
+        made = wanted.resources.add(name=one.name, version=one.version)
+        made.resource.type_url, made.resource.value = kind, one.body
+    assert discovery_pb2.DeltaDiscoveryResponse.FromString(raw) == wanted
