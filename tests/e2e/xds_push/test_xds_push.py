@@ -99,23 +99,24 @@ def warming(name: str, port: int) -> tuple[Resource, Resource]:
     return resource(ResourceType.CLUSTER, name, message), resource(ResourceType.ENDPOINTS, name, load)
 
 
-def host(name: str, to: str, domain: str = "here") -> Resource:
+def host(name: str, to: str, domain: str = "here", table: str = "80") -> Resource:
     routes = [{"match": {"prefix": "/"}, "route": {"cluster": to}}]
-    message = {"name": name, "domains": [domain], "routes": routes}
-    return resource(ResourceType.VIRTUAL_HOST, f"80/{name}", message, (to,))
+    message = {"name": f"{table}/{name}", "domains": [domain], "routes": routes}
+    return resource(ResourceType.VIRTUAL_HOST, f"{table}/{name}", message, (to,))
 
 
-def front(port: int) -> tuple[Resource, Resource]:
+def front(port: int, name: str = "80", **more: Any) -> tuple[Resource, Resource]:
+    """A listener, and the route table that it asks for."""
     manager = {
         "@type": MANAGER,
         "statPrefix": "t",
-        "rds": {"routeConfigName": "80", "configSource": ADS},
+        "rds": {"routeConfigName": name, "configSource": ADS},
         "httpFilters": [{"name": "router", "typedConfig": {"@type": ROUTER}}],
     }
     chain = {"filters": [{"name": "hcm", "typedConfig": manager}]}
-    listener = {"name": "l", "address": address(port), "filterChains": [chain]}
-    table = {"name": "80", "vhds": {"configSource": ADS}}
-    return resource(ResourceType.LISTENER, "l", listener), resource(ResourceType.ROUTES, "80", table)
+    listener = {"name": f"l{name}", "address": address(port), "filterChains": [chain], **more}
+    table = {"name": name, "vhds": {"configSource": ADS}}
+    return resource(ResourceType.LISTENER, f"l{name}", listener), resource(ResourceType.ROUTES, name, table)
 
 
 def bootstrap(socket: Path) -> dict[str, Any]:
@@ -131,10 +132,11 @@ def bootstrap(socket: Path) -> dict[str, Any]:
         },
         "loadAssignment": {"clusterName": "xds", "endpoints": [endpoint]},
     }
+    soon = {"retryBackOff": {"baseInterval": "0.1s", "maxInterval": "1s"}}
     ads = {
         "apiType": "DELTA_GRPC",
         "transportApiVersion": "V3",
-        "grpcServices": [{"envoyGrpc": {"clusterName": "xds"}}],
+        "grpcServices": [{"envoyGrpc": {"clusterName": "xds", "retryPolicy": soon}}],
     }
     dynamic = {"adsConfig": ads, "cdsConfig": ADS, "ldsConfig": ADS}
     return {
@@ -145,7 +147,7 @@ def bootstrap(socket: Path) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def envoy(mesh: Mesh, folder: Path) -> AsyncGenerator[None]:
+async def envoy(mesh: Mesh, folder: Path) -> AsyncGenerator[XdsServer]:
     server = XdsServer(mesh.publisher.connect)
     proxy = Proxy(role=Role.SIDECAR, id="p.ns", namespace="ns", addresses=("127.0.0.1",))
     await server.open(folder / "xds.sock", lambda: proxy)
@@ -164,7 +166,7 @@ async def envoy(mesh: Mesh, folder: Path) -> AsyncGenerator[None]:
                 while not mesh.publisher.proxies():  # noqa: ASYNC110 -- the publisher has no event for this
                     await asyncio.sleep(0.05)
             await mesh.answered()
-            yield
+            yield server
         finally:
             process.kill()
             await server.close_all()
