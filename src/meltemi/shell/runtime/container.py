@@ -38,6 +38,7 @@ class ContainerRunner:
         address: str,
         places: tuple[str, ...],
         restart: str,
+        grace: float,
         reaper: Reaper,
         logs: int,
         changed: Callable[[], None],
@@ -52,6 +53,7 @@ class ContainerRunner:
         self._address = address
         self._places = places
         self._restart = restart
+        self._grace = grace
         self._reaper = reaper
         self._log = LogFile(logs, spec.name)
         self._changed = changed
@@ -101,21 +103,26 @@ class ContainerRunner:
             self._restarts += 1
 
     async def stop(self, grace: float) -> None:
-        """preStop hook and SIGTERM within `grace` seconds, then SIGKILL. To be called when `run` is cancelled."""
-        if not self.pid:
+        """preStop hook and SIGTERM within `grace` seconds, then SIGKILL.
+
+        SIGTERM goes to the container's first process alone, as in Kubernetes: an agent first drains its proxy.
+        """
+        pid = self.pid
+        if not pid:
             return
-        ended = self._reaper.ended(self.pid)
+        ended = self._reaper.ended(pid)
         try:
             async with asyncio.timeout(grace):
-                await self._hook(self.spec.pre_stop)
-                _signal_group(self.pid, signal.SIGTERM)
+                await self._pre_stop()
+                _signal(pid, signal.SIGTERM)
                 await ended
         except TimeoutError:
             pass
-        _signal_group(self.pid, signal.SIGKILL)
+        _signal_group(pid, signal.SIGKILL)
 
     async def _live(self) -> int:
         """One life of the process; returns its exit code."""
+        self._log.begin()
         out = self._start()
         ended = self._reaper.ended(self.pid)
         self._set({"running": {"startedAt": _stamp()}})
@@ -203,6 +210,12 @@ class ContainerRunner:
         if handler:
             await carry_out(handler, self._address, self._exec)
 
+    async def _pre_stop(self) -> None:
+        try:
+            await self._hook(self.spec.pre_stop)
+        except HandlerError as problem:
+            self._log.write("stderr", f"preStop hook failed: {problem}".encode())
+
     async def _starts_up(self, probe: Probe) -> bool:
         await asyncio.sleep(probe.initial_delay)
         for _ in range(probe.failure):
@@ -242,9 +255,7 @@ class ContainerRunner:
 
     async def _kill(self, why: str) -> None:
         self._log.write("stderr", f"{why}, the container is restarted".encode())
-        _signal_group(self.pid, signal.SIGTERM)
-        await asyncio.sleep(1.0)
-        _signal_group(self.pid, signal.SIGKILL)
+        await self.stop(self._grace)
 
     async def _exec(self, argv: tuple[str, ...]) -> int:
         """Run a program beside the container's process; its output goes to the log of nobody."""
@@ -296,6 +307,13 @@ async def _at_most(seconds: float, tasks: list[asyncio.Task[None]]) -> None:
         await asyncio.wait(tasks, timeout=seconds)
     for task in tasks:
         task.cancel()
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

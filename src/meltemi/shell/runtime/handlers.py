@@ -30,7 +30,7 @@ async def carry_out(handler: Handler, address: str, run: Run) -> None:
     else:
         try:
             await _connect(handler, address)
-        except (OSError, asyncio.IncompleteReadError, ValueError) as problem:
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as problem:
             raise HandlerError(f"port {handler.port}: {problem}") from None
 
 

@@ -12,7 +12,6 @@ import shutil
 import signal
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,11 +19,14 @@ import msgspec
 import structlog
 
 from meltemi.core.model.document import Key
+from meltemi.core.node.addresses import NoAddressError
+from meltemi.core.node.objects import is_finished
 from meltemi.core.node.settings import NodeSettings
 from meltemi.ports.store import ConfigStore, ConflictError, NotFoundError, Stored
 from meltemi.shell.runtime.images import Image
 from meltemi.shell.runtime.ipam import PodAddresses
 from meltemi.shell.runtime.pod_spec import PodSpec
+from meltemi.shell.runtime.pod_status import killed, merged_status, pod_status
 from meltemi.shell.runtime.podspec import MissingError, Translator
 from meltemi.shell.runtime.sandbox import CONTROL, PID, SPEC
 from meltemi.shell.runtime.world import World
@@ -114,13 +116,18 @@ class Kubelet:
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
     def _keep(self, uid: str, pod: Tree, tasks: asyncio.TaskGroup) -> None:
-        keeper = _Keeper(self, uid, pod)
-        self._keepers[uid] = keeper
+        keeper = self._keepers[uid] = _Keeper(self, uid, pod)
         tasks.create_task(self._run(uid, keeper), name=f"pod {pod['metadata']['name']}")
 
     async def _run(self, uid: str, keeper: "_Keeper") -> None:
         try:
-            await keeper.run()
+            while True:
+                try:
+                    await keeper.run()
+                    break
+                except Exception:  # whatever is wrong with one pod, the others must not learn of it
+                    log.exception("a pod is looked at again", uid=uid)
+                await asyncio.sleep(RETRY)
         finally:
             self._keepers.pop(uid, None)
         if self._addresses:
@@ -149,10 +156,13 @@ class Kubelet:
 
         if self._addresses is None:
             raise RuntimeError("no pod is started before the store is known")
-        address = self._addresses.allocate(pod["metadata"]["uid"])
-        return Translator(
-            pod, address, settings=self._settings, state=self._state, images=self._images, lookup=lookup
-        ).translate()
+        try:
+            address = self._addresses.allocate(pod["metadata"]["uid"])
+            return Translator(
+                pod, address, settings=self._settings, state=self._state, images=self._images, lookup=lookup
+            ).translate()
+        except (NoAddressError, LookupError, TypeError, ValueError, AttributeError) as problem:
+            raise MissingError(f"the pod cannot be understood: {problem!r}") from problem
 
     async def write_status(self, pod: Tree, status: Tree) -> None:
         """Write a pod's status; a store that is away or disagrees is tried again by the next change."""
@@ -162,7 +172,7 @@ class Kubelet:
             current: Tree = msgspec.json.decode(stored.body)
             if current["metadata"]["uid"] != pod["metadata"]["uid"]:
                 return
-            wanted = _merged(current.get("status") or {}, status)
+            wanted = merged_status(current.get("status") or {}, status)
             if wanted != current.get("status"):
                 await self._store.update_status(key, wanted)
         except NotFoundError:
@@ -269,13 +279,16 @@ class _Keeper:
         await self._end()
 
     async def _live(self) -> None:
-        while True:
+        while not is_finished(self._pod):
             try:
                 await self._follow(await self._sandbox())
             except MissingError as problem:
                 await self._report_waiting("CreateContainerConfigError", str(problem))
             except SandboxGoneError as problem:
                 log.warning("a sandbox has ended", pod=self._pod["metadata"]["name"], why=str(problem))
+                if self._is_lost():
+                    await self._report_lost()
+                    return
                 await self._report_waiting("SandboxChanged", "the pod's sandbox has ended, it is made again")
             await asyncio.sleep(RETRY)
 
@@ -285,6 +298,8 @@ class _Keeper:
             sandbox = await Sandbox.reach(place)
             self._address = msgspec.json.decode((place / SPEC).read_bytes(), type=PodSpec).address
         except SandboxGoneError:
+            if self._is_lost():
+                raise
             spec = self._kubelet.translate(self._pod)
             self._address = spec.address
             sandbox = await Sandbox.start(place.parents[1], spec)
@@ -295,6 +310,23 @@ class _Keeper:
             said = await sandbox.status()
             self._status = pod_status(self._pod, said, self._address, self._kubelet.host_ip)
             await self._kubelet.write_status(self._pod, self._status)
+
+    def _is_lost(self) -> bool:
+        """It has run and its sandbox has ended, and nothing of it is to run twice."""
+        said: Tree = self._status or self._pod.get("status") or {}
+        begun = any("waiting" not in one["state"] for one in said.get("containerStatuses") or ())
+        return begun and self._pod["spec"].get("restartPolicy") == "Never"
+
+    async def _report_lost(self) -> None:
+        status: Tree = self._status or self._pod["status"]
+        said: Tree = {
+            "initialized": True,
+            "initContainerStatuses": status.get("initContainerStatuses") or [],
+            "containerStatuses": [killed(one) for one in status["containerStatuses"]],
+            "exitCodes": [],
+        }
+        address: str = self._address or status.get("podIP") or ""
+        await self._kubelet.write_status(self._pod, pod_status(self._pod, said, address, self._kubelet.host_ip))
 
     async def _report_waiting(self, reason: str, message: str) -> None:
         containers = [
@@ -323,54 +355,6 @@ class _Keeper:
         await self._kubelet.forget(self._pod)
 
 
-def pod_status(pod: Tree, said: Tree, address: str, host: str) -> Tree:
-    """The Pod's status from what its sandbox says.
-
-    Source: Kubernetes, "Pod Lifecycle", phases and conditions.
-    """
-    containers: list[Tree] = said["containerStatuses"]
-    old: Tree = pod.get("status") or {}
-    ready = bool(containers) and all(one["ready"] for one in containers) and said["initialized"]
-    codes = [one["state"]["terminated"]["exitCode"] for one in containers if "terminated" in one["state"]]
-    restart: str = pod["spec"].get("restartPolicy", "Always")
-    ended = restart != "Always" and len(codes) == len(containers)
-    failed_init = restart == "Never" and any(said["exitCodes"][: len(said.get("initContainerStatuses", ()))])
-    if ended or failed_init:
-        phase = "Failed" if failed_init or any(codes) else "Succeeded"
-    else:
-        phase = "Running" if any("running" in one["state"] or one["restartCount"] for one in containers) else "Pending"
-    return {
-        "phase": phase,
-        "podIP": address,
-        "podIPs": [{"ip": address}] if address else [],
-        "hostIP": host,
-        "startTime": old.get("startTime") or _stamp(),
-        "initContainerStatuses": said.get("initContainerStatuses", []),
-        "containerStatuses": containers,
-        "conditions": [
-            _condition("PodScheduled", True),
-            _condition("Initialized", said["initialized"]),
-            _condition("ContainersReady", ready),
-            _condition("Ready", ready),
-        ],
-    }
-
-
-def _condition(kind: str, holds: bool) -> Tree:
-    return {"type": kind, "status": "True" if holds else "False"}
-
-
-def _merged(old: Tree, new: Tree) -> Tree:
-    """Conditions keep the time of their last change."""
-    before = {one["type"]: one for one in old.get("conditions") or ()}
-    for condition in new["conditions"]:
-        same = before.get(condition["type"], {}).get("status") == condition["status"]
-        condition["lastTransitionTime"] = before[condition["type"]].get("lastTransitionTime") if same else _stamp()
-    ours = {condition["type"] for condition in new["conditions"]}
-    others = [one for kind, one in before.items() if kind not in ours]
-    return {**old, **new, "conditions": [*new["conditions"], *others]}
-
-
 def _key(pod: Tree) -> Key:
     return Key(group="", kind="Pod", namespace=pod["metadata"]["namespace"], name=pod["metadata"]["name"])
 
@@ -390,7 +374,3 @@ def _kill(place: Path) -> None:
         os.kill(int((place / PID).read_text()), signal.SIGKILL)
     except (OSError, ValueError):
         return
-
-
-def _stamp() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,7 +9,7 @@ import os
 from datetime import UTC, datetime
 
 LIMIT = 10 << 20
-"""Bytes after which a file is put aside as `NAME.1`."""
+"""Bytes after which a file is put aside as `NAME.1`; so it is when the container is started again."""
 LINE = 16 << 10
 """Bytes after which a line is cut."""
 
@@ -22,6 +22,11 @@ class LogFile:
         self._name = f"{name}.log"
         self._open()
 
+    def begin(self) -> None:
+        """A new life of the container: what the one before wrote is put aside."""
+        if self._size:
+            self._put_aside()
+
     def write(self, stream: str, line: bytes) -> None:
         """One line, without its end."""
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -29,9 +34,12 @@ class LogFile:
         os.write(self._file, data)
         self._size += len(data)
         if self._size > LIMIT:
-            os.close(self._file)
-            os.replace(self._name, f"{self._name}.1", src_dir_fd=self._folder, dst_dir_fd=self._folder)
-            self._open()
+            self._put_aside()
+
+    def _put_aside(self) -> None:
+        os.close(self._file)
+        os.replace(self._name, f"{self._name}.1", src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        self._open()
 
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC

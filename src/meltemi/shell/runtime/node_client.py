@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -36,7 +36,7 @@ def logs(
 ) -> Iterator[str]:
     """The lines that a container wrote, all or the last ones; then, where asked to, what it goes on to write.
 
-    `previous`: of the file that was put aside when the present one began. Raises NodeError.
+    `previous`: what was put aside when the container was started again, or had written too much. Raises NodeError.
     """
     file = state / "pods" / uid / "logs" / f"{container}.log{'.1' if previous else ''}"
     try:
@@ -46,12 +46,33 @@ def logs(
     with opened:
         lines = opened.readlines()
         yield from map(_text, lines if tail is None else lines[len(lines) - min(tail, len(lines)) :])
-        while follow:
-            line = opened.readline()
-            if line:
-                yield _text(line)
-            else:
-                time.sleep(POLL)
+        if follow:
+            yield from _follow(opened)
+    while follow:
+        time.sleep(POLL)
+        try:
+            with file.open(errors="replace") as opened:
+                yield from _follow(opened)
+        except FileNotFoundError:
+            return  # with its pod
+
+
+def _follow(opened: IO[str]) -> Iterator[str]:
+    """What is still written to a file, until it is put aside or removed."""
+    while True:
+        gone = not _is_there(opened)
+        while line := opened.readline():
+            yield _text(line)
+        if gone:
+            return
+        time.sleep(POLL)
+
+
+def _is_there(opened: IO[str]) -> bool:
+    try:
+        return os.path.samestat(Path(opened.name).stat(), os.fstat(opened.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def execute(state: Path, uid: str, container: str, command: Sequence[str]) -> int:

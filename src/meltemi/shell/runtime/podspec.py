@@ -5,7 +5,9 @@ Source: Kubernetes, API reference, Pod v1; "Define Dependent Environment Variabl
 """
 
 import base64
+import math
 import os
+import pwd
 import re
 import sys
 import sysconfig
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from meltemi.core.model.units import Seconds
+from meltemi.core.node.quantity import quantity
 from meltemi.core.node.resolv import pod_resolv_conf
 from meltemi.core.node.settings import NodeSettings
 from meltemi.shell.runtime.images import Image, find
@@ -32,7 +35,7 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class MissingError(Exception):
-    """The pod names a ConfigMap or Secret (or a key of one) that does not exist."""
+    """The pod names something (a ConfigMap, a key of one, a volume, a port) that does not exist."""
 
 
 class Translator:
@@ -89,7 +92,6 @@ class Translator:
         mapped = find(self._images, image)
         environment = self._environment(one, mapped)
         argv = _argv(one, mapped)
-        fault = None if argv else ("ErrImagePull", _unmapped(image))
         security: Tree = {**(self._spec.get("securityContext") or {}), **(one.get("securityContext") or {})}
         changes: Tree = security.get("capabilities") or {}
         hooks: Tree = one.get("lifecycle") or {}
@@ -102,7 +104,7 @@ class Translator:
             environment=tuple(environment.items()),
             directory=one.get("workingDir") or (mapped.workdir if mapped else "/"),
             user=user,
-            group=security.get("runAsGroup", user if user == 1337 else 0),
+            group=security.get("runAsGroup", _primary_group(user)),
             groups=tuple(security.get("supplementalGroups") or ()),
             capabilities=_capabilities(changes),
             privileged=bool(security.get("privileged")),
@@ -114,10 +116,12 @@ class Translator:
             readiness=_probe(one.get("readinessProbe"), ports),
             post_start=_handler(hooks.get("postStart"), ports),
             pre_stop=_handler(hooks.get("preStop"), ports),
-            fault=fault,
+            fault=_fault(one, argv),
         )
 
     def _mount(self, mount: Tree, environment: Mapping[str, str]) -> Mount:
+        if mount["name"] not in {volume["name"] for volume in self._spec.get("volumes") or ()}:
+            raise MissingError(f"the pod has no volume {mount['name']!r}, which is mounted at {mount['mountPath']!r}")
         below: str = mount.get("subPath") or _expanded(mount.get("subPathExpr") or "", environment)
         return Mount(
             volume=mount["name"], path=mount["mountPath"], sub_path=below, read_only=bool(mount.get("readOnly"))
@@ -130,7 +134,7 @@ class Translator:
         for source in one.get("envFrom") or ():
             found |= self._env_from(source)
         for entry in one.get("env") or ():
-            value = self._value(entry, found)
+            value = self._value(entry, found, one)
             if value is not None:
                 found[entry["name"]] = value
         return found
@@ -143,12 +147,12 @@ class Translator:
                 return {prefix + name: value.decode(errors="replace") for name, value in data.items()}
         return {}
 
-    def _value(self, entry: Tree, found: Mapping[str, str]) -> str | None:
+    def _value(self, entry: Tree, found: Mapping[str, str], container: Tree) -> str | None:
         source: Tree = entry.get("valueFrom") or {}
         if field := source.get("fieldRef"):
             return self._field(field["fieldPath"])
         if resource := source.get("resourceFieldRef"):
-            return str(self._resource(resource))
+            return str(self._resource(resource, container))
         for name, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
             if reference := source.get(name):
                 return self._key(kind, reference)
@@ -194,12 +198,18 @@ class Translator:
             case _:
                 return ""
 
-    def _resource(self, reference: Tree) -> int:
-        """Limits are not enforced: what a container may use is what the machine has."""
-        kind: str = reference["resource"].rpartition(".")[2]
-        if kind == "cpu":
-            return os.cpu_count() or 1
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    def _resource(self, reference: Tree, container: Tree) -> int:
+        """What a container's limits or requests say (they are not enforced); where nothing, what the machine has."""
+        everyone: Sequence[Tree] = (*self._spec["containers"], *(self._spec.get("initContainers") or ()))
+        named = reference.get("containerName") or container["name"]
+        asked: Tree = next((one for one in everyone if one["name"] == named), container)
+        bound, _, kind = str(reference["resource"]).partition(".")
+        resources: Tree = asked.get("resources") or {}
+        amounts: Tree = resources.get(bound) or {}
+        said = amounts.get(kind)
+        value = _of_machine(kind) if said is None else quantity(str(said))
+        divisor = quantity(str(reference.get("divisor") or "1"))
+        return math.ceil(value / (divisor or 1))
 
     # === volumes ===
 
@@ -221,11 +231,40 @@ class Translator:
     def _files(self, field: str, source: Tree, mode: int) -> list[tuple[str, bytes, int]]:
         items: Sequence[Tree] = source.get("items") or ()
         if field == "downwardAPI":
-            return [(one["path"], self._field(one["fieldRef"]["fieldPath"]).encode(), mode) for one in items]
-        data = self._data("ConfigMap" if field == "configMap" else "Secret", source)
+            fields = [(one, self._field(one["fieldRef"]["fieldPath"])) for one in items]
+            return [(one["path"], text.encode(), one.get("mode", mode)) for one, text in fields]
+        kind = "ConfigMap" if field == "configMap" else "Secret"
+        data = self._data(kind, source)
         if not items:
             return [(name, content, mode) for name, content in data.items()]
+        if absent := [one["key"] for one in items if one["key"] not in data and not source.get("optional")]:
+            name: str = source.get("name") or source.get("secretName") or ""
+            raise MissingError(f"{kind} {name!r} has no key {absent[0]!r}")
         return [(one["path"], data[one["key"]], one.get("mode", mode)) for one in items if one["key"] in data]
+
+
+def _fault(one: Tree, argv: Sequence[str]) -> tuple[str, str] | None:
+    """Reason and message why a container cannot be started."""
+    if one.get("restartPolicy") == "Always":
+        text = (
+            "an init container with 'restartPolicy: Always' (a native sidecar) is not run here; list it in 'containers'"
+        )
+        return "CreateContainerConfigError", text
+    return None if argv else ("ErrImagePull", _unmapped(one.get("image", "")))
+
+
+def _primary_group(user: int) -> int:
+    """As the image's /etc/passwd says, which is the machine's."""
+    try:
+        return pwd.getpwuid(user).pw_gid
+    except KeyError:
+        return 0
+
+
+def _of_machine(kind: str) -> int:
+    if kind == "cpu":
+        return os.cpu_count() or 1
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _tcp_ports(one: Tree) -> tuple[int, ...]:
@@ -296,7 +335,13 @@ def _handler(tree: Tree | None, ports: Mapping[str, int]) -> Handler | None:
 
 
 def _port(said: int | str, ports: Mapping[str, int]) -> int:
-    return said if isinstance(said, int) else ports.get(said) or int(said)
+    if isinstance(said, int):
+        return said
+    if said in ports:
+        return ports[said]
+    if not said.isdecimal():
+        raise MissingError(f"the container has no port {said!r}")
+    return int(said)
 
 
 def _expanded(text: str, environment: Mapping[str, str]) -> str:

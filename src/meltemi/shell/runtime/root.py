@@ -63,8 +63,11 @@ def _other_file_systems(state: Path) -> Iterator[Path]:
 
 
 def _devices(root: Path) -> None:
-    kernel.bind("/dev", root / "dev")
-    kernel.bind("/sys", root / "sys")
+    kernel.bind("/dev", root / "dev", read_only=True)
+    shared_memory = root / "dev/shm"
+    if shared_memory.is_dir() and not shared_memory.is_symlink():
+        kernel.mount("tmpfs", shared_memory, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=1777")
+    kernel.bind("/sys", root / "sys", read_only=True)
     kernel.mount("proc", root / "proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
 
 

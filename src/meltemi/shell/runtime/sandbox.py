@@ -63,6 +63,7 @@ class Pod:
             address=self._spec.address,
             places=self._spec.reachable,
             restart=restart,
+            grace=self._spec.grace,
             reaper=self._reaper,
             logs=logs,
             changed=self._changed,
@@ -80,7 +81,7 @@ class Pod:
         }
 
     def stop(self, grace: float) -> None:
-        """End the pod; a second call may shorten the time."""
+        """End the pod. The first call counts."""
         if not self._stop.done():
             self._stop.set_result(grace)
 
@@ -163,14 +164,18 @@ def _in_new_namespace(first: Callable[[], None]) -> int:
     read, write = os.pipe()
     between = os.fork()
     if not between:
-        kernel.unshare(kernel.NEW_PID)
-        pid = os.fork()
-        if not pid:
-            first()
-        os.write(write, str(pid).encode())
+        try:
+            kernel.unshare(kernel.NEW_PID)
+            pid = os.fork()
+            if not pid:
+                first()
+            os.write(write, str(pid).encode())
+        except OSError:
+            traceback.print_exc()
         os._exit(0)
+    os.close(write)
     os.waitpid(between, 0)
-    return int(os.read(read, 32))
+    return int(os.read(read, 32))  # ValueError where nothing was written: the reason stands in the log
 
 
 def _first(

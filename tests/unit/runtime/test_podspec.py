@@ -1,0 +1,95 @@
+"""What a sandbox is told of a Pod."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meltemi.core.node.settings import NodeSettings
+from meltemi.shell.runtime.images import Image
+from meltemi.shell.runtime.pod_spec import Container, Handler, PodSpec
+from meltemi.shell.runtime.podspec import DEFAULT_CAPABILITIES, MissingError, Translator
+
+IMAGES = (Image(image="web", entrypoint=("serve",), args=("--port", "80"), env={"FROM": "image"}, user=7),)
+
+
+def translated(container: dict[str, Any], **spec: Any) -> PodSpec:
+    pod = {
+        "metadata": {"name": "p", "namespace": "n", "uid": "00000000-0000-0000-0000-000000000000"},
+        "spec": {"containers": [{"name": "c", "image": "web", **container}], **spec},
+    }
+    return Translator(
+        pod, "198.18.0.2", settings=NodeSettings(), state=Path("/state"), images=IMAGES, lookup=lambda kind, name: None
+    ).translate()
+
+
+def only(container: dict[str, Any], **spec: Any) -> Container:
+    return translated(container, **spec).containers[0]
+
+
+@pytest.mark.parametrize(
+    ("container", "argv"),
+    [
+        ({}, ("serve", "--port", "80")),
+        ({"args": ["-v"]}, ("serve", "-v")),
+        ({"command": ["mine"]}, ("mine",)),
+        ({"command": ["mine"], "args": ["$(FROM)"]}, ("mine", "image")),
+    ],
+)
+def test_command_and_args_replace_what_the_image_has(container: dict[str, Any], argv: tuple[str, ...]) -> None:
+    assert only(container).argv == argv
+
+
+@pytest.mark.parametrize(
+    ("changes", "capabilities"),
+    [
+        ({}, set(DEFAULT_CAPABILITIES)),
+        ({"drop": ["ALL"]}, set[str]()),
+        ({"drop": ["ALL"], "add": ["CAP_NET_ADMIN"]}, {"NET_ADMIN"}),
+        ({"drop": ["KILL"]}, set(DEFAULT_CAPABILITIES) - {"KILL"}),
+    ],
+)
+def test_capabilities(changes: dict[str, Any], capabilities: set[str]) -> None:
+    assert set(only({"securityContext": {"capabilities": changes}}).capabilities) == capabilities
+
+
+def test_the_container_says_more_than_the_pod_and_the_pod_more_than_the_image() -> None:
+    assert only({}).user == 7
+    assert only({}, securityContext={"runAsUser": 8}).user == 8
+    assert only({"securityContext": {"runAsUser": 9}}, securityContext={"runAsUser": 8}).user == 9
+
+
+@pytest.mark.parametrize(
+    ("probe", "handler"),
+    [
+        ({"exec": {"command": ["true"]}}, Handler(exec=("true",))),
+        ({"tcpSocket": {"port": "web"}}, Handler(port=8080)),
+        ({"grpc": {"port": 9}}, Handler(port=9, grpc_service="")),
+        ({"httpGet": {"port": "81", "path": "x"}}, Handler(port=81, http_path="/x")),
+        ({"httpGet": {"port": 1, "scheme": "HTTPS"}}, Handler(port=1, http_path="/", https=True)),
+    ],
+)
+def test_probes(probe: dict[str, Any], handler: Handler) -> None:
+    found = only({"readinessProbe": probe, "ports": [{"name": "web", "containerPort": 8080}]}).readiness
+    assert found
+    assert found.handler == handler
+
+
+@pytest.mark.parametrize(
+    ("container", "word"),
+    [
+        ({"readinessProbe": {"tcpSocket": {"port": "nothing"}}}, "no port 'nothing'"),
+        ({"volumeMounts": [{"name": "nowhere", "mountPath": "/x"}]}, "no volume 'nowhere'"),
+        ({"envFrom": [{"secretRef": {"name": "s"}}]}, "Secret 's' does not exist"),
+    ],
+)
+def test_what_is_missing_is_named(container: dict[str, Any], word: str) -> None:
+    with pytest.raises(MissingError, match=word):
+        translated(container)
+
+
+def test_a_native_sidecar_is_said_not_to_run() -> None:
+    sidecar = {"name": "s", "image": "web", "restartPolicy": "Always"}
+    (fault,) = [one.fault for one in translated({}, initContainers=[sidecar]).init]
+    assert fault
+    assert "native sidecar" in fault[1]
