@@ -24,7 +24,7 @@ from meltemi.core.xds.events import Request
 from meltemi.shell.publish import Derivations, Publisher, Session
 
 MOST_RUNS = 8
-"""A timeout's way: document, head, rules, routes, two sorts of labels, virtual host, body. Findings wait to be asked."""
+"""A timeout's way: document, head, rules, routes, labels (two sorts), virtual host, body. Findings wait to be asked."""
 MOST_BYTES = 1_000
 """One virtual host, and its response around it."""
 BY_NAME = (ResourceType.ENDPOINTS, ResourceType.EXTENSION, ResourceType.ROUTES)
