@@ -55,7 +55,7 @@ class Mesh:
         return json.loads(self.run(verb, "-o", "json", *rest, status=status))
 
     def up(self, *arguments: str | Path) -> None:
-        said = json.loads(self.run("up", "--detach", "-o", "json", *_networks(), *arguments, limit=240))
+        said = json.loads(self.run("up", "--detach", "-o", "json", *networks(), *arguments, limit=240))
         self.address = said["address"]
 
     def down(self) -> None:
@@ -96,8 +96,12 @@ class Mesh:
                 return item["metadata"]["name"]
         raise MeshError(f"no pod {prefix}…")
 
-    def exec(self, pod: str, *command: str, status: Sequence[int] = (0,), limit: int = 60) -> str:
-        return self.run("exec", pod, "--", *command, status=status, limit=limit)
+    def exec(
+        self, pod: str, *command: str, container: str = "", status: Sequence[int] = (0,), limit: int = 60
+    ) -> str:
+        """Run a program in a pod, in its first container if none is named; returns standard output."""
+        where = ("-c", container) if container else ()
+        return self.run("exec", *where, pod, "--", *command, status=status, limit=limit)
 
     def start_exec(self, pod: str, *command: str) -> subprocess.Popen[str]:
         """Run a program in a pod in the background."""
@@ -126,7 +130,7 @@ class Mesh:
         return "-".join(json.loads(body)["podname"].split("-")[:2])
 
 
-def _networks() -> list[str]:
+def networks() -> list[str]:
     """Networks of this run's own, so that several runs (MELTEMI_TEST_SLOT=0…7) do not meet on one machine."""
     slot = 32 * int(os.environ.get("MELTEMI_TEST_SLOT", "0"))
     return ["--pod-cidr", f"198.18.{slot}.0/19", "--service-cidr", f"198.19.{slot}.0/19"]

@@ -35,9 +35,8 @@ Tree = dict[str, Any]
 
 def exported(mesh: Mesh, folder: Path) -> Path:
     """All objects of the mesh in one file, as a user would keep them."""
-    items = [item for kind in KINDS for item in mesh.json("get", kind, "-A")["items"]]
     file = folder / "mesh.json"
-    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    file.write_text(mesh.run("get", ",".join(KINDS), "-A", "-o", "json"))
     return file
 
 
@@ -74,7 +73,7 @@ def compiled(mesh: Mesh, proxy: Tree, files: Path, folder: Path) -> dict[str, di
         "clusters": {one["name"]: one for one in answer["clusters"]},
         "listeners": {one["name"]: one for one in answer["listeners"]},
         "routes": {name: sorted_hosts(table) for name, table in tables.items()},
-        "endpoints": {one["clusterName"]: addresses(one) for one in answer["endpoints"]},
+        "endpoints": {one["clusterName"]: endpoints(one) for one in answer["endpoints"]},
         "extensions": {one["name"]: one for one in answer["extensions"]},
     }
 
@@ -100,7 +99,7 @@ def live(mesh: Mesh, namespace: str, pod: str) -> dict[str, dict[str, Any]]:
     inline = {
         one["cluster"]["name"] for one in clusters["dynamicActiveClusters"] if "edsClusterConfig" not in one["cluster"]
     }
-    endpoints = [one["endpointConfig"] for one in dumps["EndpointsConfigDump"].get("dynamicEndpointConfigs", [])]
+    assignments = [one["endpointConfig"] for one in dumps["EndpointsConfigDump"].get("dynamicEndpointConfigs", [])]
     routes = [one["routeConfig"] for one in dumps["RoutesConfigDump"].get("dynamicRouteConfigs", [])]
     listeners = dumps["ListenersConfigDump"].get("dynamicListeners", [])
     filters = dumps.get("EcdsConfigDump", {}).get("ecdsFilters", [])
@@ -108,7 +107,7 @@ def live(mesh: Mesh, namespace: str, pod: str) -> dict[str, dict[str, Any]]:
         "clusters": {one["cluster"]["name"]: bare(one["cluster"]) for one in clusters["dynamicActiveClusters"]},
         "listeners": {one["name"]: bare(one["activeState"]["listener"]) for one in listeners},
         "routes": {one["name"]: sorted_hosts(bare(one)) for one in routes},
-        "endpoints": {one["clusterName"]: addresses(one) for one in endpoints if one["clusterName"] not in inline},
+        "endpoints": {one["clusterName"]: endpoints(one) for one in assignments if one["clusterName"] not in inline},
         "extensions": {one["ecdsFilter"]["name"]: bare(one["ecdsFilter"]) for one in filters},
     }
 
@@ -119,7 +118,7 @@ def bare(tree: Tree) -> Tree:
 
 
 def camel(tree: Any) -> Any:
-    """config_dump writes proto names, `compile` protobuf JSON's; keys that are data hold no underscore here."""
+    """config_dump writes proto names, `compile` protobuf JSON's."""
     if isinstance(tree, list):
         return [camel(one) for one in cast("list[Any]", tree)]
     if not isinstance(tree, dict):
@@ -137,14 +136,22 @@ def sorted_hosts(table: Tree) -> Tree:
     return table | {"virtualHosts": sorted(table.get("virtualHosts", []), key=lambda host: host["name"])}
 
 
-def addresses(assignment: Tree) -> list[str]:
-    """Envoy writes its own view of endpoints: where they are is what both can say."""
-    return sorted(
-        f"{address['address']}:{address['portValue']}"
+def endpoints(assignment: Tree) -> list[Tree]:
+    """Envoy writes its own view of endpoints, defaults filled in: what both can say of each, in one order."""
+    found = [
+        {
+            "address": one["endpoint"]["address"]["socketAddress"],
+            "hostname": one["endpoint"].get("hostname", ""),
+            "health": one.get("healthStatus", "HEALTHY"),
+            "weight": one.get("loadBalancingWeight", 1),
+            "metadata": camel(one.get("metadata") or {}),  # keys that are data: the dump's were changed as well
+            "locality": cast("Tree", group.get("locality") or {}),
+            "priority": group.get("priority", 0),
+        }
         for group in assignment.get("endpoints", [])
         for one in group.get("lbEndpoints", [])
-        for address in [one["endpoint"]["address"]["socketAddress"]]
-    )
+    ]
+    return sorted(found, key=str)
 
 
 @pytest.mark.parametrize("state", list(STATES))

@@ -11,6 +11,8 @@ from e2e.mesh import HERE, Mesh, missing
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
+REQUEST = ("pilot-agent", "request", "GET")
+
 
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
@@ -18,10 +20,15 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
         pytest.skip(why)
     images = tmp_path_factory.mktemp("images") / "images.yaml"
     images.write_text(f"images:\n- image: example/echo\n  entrypoint: ['{{python}}', '{HERE / 'apps/echo.py'}']\n")
+    settings = images.with_name("mesh.yaml")
+    settings.write_text("protocolDetectionTimeout: 1s\n")
     mesh = Mesh(tmp_path_factory.mktemp("echo"))
     try:
         manifests = HERE / "manifests"
-        mesh.up("--images", images, "-f", manifests / "echo.yaml", "-f", manifests / "client.yaml")
+        mesh.up(
+            "--images", images, "--mesh-config", settings,
+            "-f", manifests / "echo.yaml", "-f", manifests / "client.yaml",
+        )  # fmt: skip
         yield mesh
     finally:
         mesh.down()
@@ -61,6 +68,21 @@ def lines(mesh: Mesh, client: str, host: str, port: int, say: str = "hello\n") -
         "print(f.readline(),end=''); s.shutdown(1); print(f.read(),end='')"
     )
     return mesh.exec(client, sys.executable, "-c", program, host, str(port), say)
+
+
+def greeting(mesh: Mesh, client: str, host: str, port: int) -> str:
+    """What a server says to a client that says nothing."""
+    program = (
+        "import socket,sys; s=socket.create_connection((sys.argv[1],int(sys.argv[2])),5); "
+        "s.settimeout(20); print(s.recv(100).decode(),end='')"
+    )
+    return mesh.exec(client, sys.executable, "-c", program, host, str(port))
+
+
+def given_up(mesh: Mesh, client: str) -> int:
+    """How many connections the client's Envoy stopped waiting for the first bytes of, by its own count."""
+    said = mesh.exec(client, *REQUEST, "stats?filter=downstream_pre_cx_timeout", container="istio-proxy")
+    return sum(int(line.rpartition(": ")[2]) for line in said.splitlines() if line.startswith("listener."))
 
 
 def test_http_reaches_both_versions(mesh: Mesh, client: str) -> None:
@@ -120,9 +142,25 @@ def test_tcp_follows_a_route(routed: Mesh, client: str) -> None:
 
 
 def test_a_declared_server_that_speaks_first_does_not_stall(mesh: Mesh, client: str) -> None:
-    program = "import socket; s=socket.create_connection(('echo',2525),5); s.settimeout(2); print(s.recv(100).decode())"
+    before = given_up(mesh, client)
 
-    assert mesh.exec(client, sys.executable, "-c", program).startswith("220 ")
+    assert greeting(mesh, client, "echo", 2525).startswith("220 ")
+    assert given_up(mesh, client) == before
+
+
+def test_an_undeclared_server_that_speaks_first_is_waited_for_once(mesh: Mesh, client: str) -> None:
+    before = given_up(mesh, client)
+
+    assert greeting(mesh, client, "undeclared", 2526).startswith("220 ")
+    assert given_up(mesh, client) == before + 1
+
+
+def test_an_undeclared_port_is_a_finding(mesh: Mesh) -> None:
+    found = mesh.json("status", status=(0, 1))["findings"]
+
+    assert [f["code"] for f in found if f["resource"]["name"] == "undeclared" and f["path"] == "spec.ports[2]"] == [
+        "M3109"
+    ]
 
 
 def test_undeclared_protocols_are_recognised(mesh: Mesh, client: str) -> None:
@@ -144,6 +182,30 @@ def test_probes_of_the_application_are_answered_through_the_sidecar(mesh: Mesh) 
     pods = mesh.json("get", "pods", "-l", "app=echo")["items"]
 
     assert all(status["ready"] for pod in pods for status in pod["status"]["containerStatuses"])
+
+
+def test_a_pod_without_sidecar_is_reached(mesh: Mesh, client: str) -> None:
+    assert served(mesh, client, "http://bare/", 5) == Counter(bare=5)
+    assert lines(mesh, client, "bare", 7000).split() == ["bare", "hello"]
+
+
+def test_a_pod_without_sidecar_calls_services_by_name(mesh: Mesh) -> None:
+    bare = mesh.pod("bare-")
+    containers = mesh.json("get", "pod", bare)["spec"]["containers"]
+
+    assert [container["name"] for container in containers] == ["echo"]
+    assert len(served(mesh, bare, "http://echo/")) == 1  # one connection, kept: nobody between it and one pod
+    assert lines(mesh, bare, "echo.default.svc.cluster.local", 7000).split()[1] == "hello"
+
+
+@pytest.mark.parametrize("port", [15020, 15021, 15090])
+def test_a_service_on_a_port_of_the_proxy_itself(routed: Mesh, client: str, port: int) -> None:
+    routed.apply_text(
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: busy\nspec:\n  hosts: [busy]\n"
+        "  http:\n  - headers: {request: {set: {x-seen: routed}}}\n    route:\n    - destination: {host: busy}\n"
+    )
+
+    assert set(served(routed, client, f"http://busy:{port}/")) == {"one", "two"}
 
 
 def test_an_image_that_no_map_names_says_so(mesh: Mesh, tmp_path: Path) -> None:

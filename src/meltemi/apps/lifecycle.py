@@ -11,23 +11,32 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from meltemi.apps import registry
 from meltemi.apps.cli.apply import apply_files
 from meltemi.apps.cli.output import echo_findings
 from meltemi.apps.doctor import examine
 from meltemi.core.model.value import Value
+from meltemi.core.node.settings import NodeSettings
 from meltemi.shell.client import SUPERVISOR, Client, UnreachableError
 from meltemi.shell.doors import INJECTED
 from meltemi.shell.pids import alive
 from meltemi.shell.runtime.cleanup import cleanup
+from meltemi.shell.runtime.settings import FILE as SETTINGS
 from meltemi.shell.runtime.settings import read_settings
 
 MANIFESTS = Path(__file__).parents[1] / "samples/manifests"
 SYSTEM = ("default.yaml", "istio-system.yaml", "istio-ingressgateway.yaml")
+_OPTIONS = {"image_maps": "images"}
+"""Settings whose option has another name."""
+SMALLEST = 16
+"""Addresses that a network of pods or Services must have at least."""
 API_PATIENCE = 20.0
 """Seconds that the control plane may take to answer for the first time."""
 STOP_PATIENCE = 15.0
@@ -65,47 +74,82 @@ class Lifecycle:
         self._state = options.state.absolute()
         self._say = say
 
-    def start(self) -> None:
-        """Start the supervisor unless it runs, and apply what every mesh has. Raises CannotError."""
+    def prepare(self) -> None:
+        """See that the mesh can be started, and settle its settings. Raises CannotError, with nothing started."""
         if running(self._state):
-            self._say("the mesh runs already")
             return
         if lacking := [check for check in examine() if not check.good]:
             listed = "\n".join(f"  {check.name}: {check.found}; mend: {check.mend}" for check in lacking)
             raise CannotError(f"this machine lacks something that a mesh needs\n{listed}")
+        tree = self._settings()
+        settings = msgspec.convert(tree, NodeSettings)
+        _check_networks(settings)
+        self._make_room(settings)
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self._state / "settings.json").write_text(json.dumps(self._settings()))
-        self._make_room()
+        (self._state / SETTINGS).write_text(json.dumps(tree))
+        registry.register(self._state, settings)
+
+    def start(self) -> None:
+        """After `prepare`: start the supervisor unless it runs, apply what every mesh has. Raises CannotError."""
+        if running(self._state):
+            self._say("the mesh runs already")
+            self._tell_ignored()
+            return
         self._say("starting the control plane and the node")
         self._spawn()
         self._await_api()
         self._apply_system()
 
-    def _make_room(self) -> None:
-        """Remove what killed meshes left; raises CannotError where a living one has the same addresses."""
-        settings = read_settings(self._state)
+    def _make_room(self, settings: NodeSettings) -> None:
+        """Remove what killed meshes left, but not where it is in nobody's way: their pods may serve still.
+
+        Raises CannotError where a living mesh has the same addresses.
+        """
         for note in registry.others(self._state):
-            if not note.lives:
-                self._say(f"removing what a killed mesh left ({note.state})")
-                cleanup(Path(note.state))
-                registry.forget(Path(note.state))
-            elif note.overlaps(settings):
+            if note.lives and note.overlaps(settings):
                 raise CannotError(
                     f"the mesh in {note.state} uses these addresses\n"
                     "  help: take it down ('meltemi down --state …'), or choose others: --pod-cidr, --service-cidr"
                 )
-        registry.register(self._state, settings)
+            if not note.lives and (note.overlaps(settings) or not Path(note.state).is_dir()):
+                self._say(f"removing what a killed mesh left ({note.state})")
+                cleanup(Path(note.state))
+                registry.forget(Path(note.state))
 
     def _settings(self) -> dict[str, Any]:
+        """What was given now; where nothing, what a killed mesh had, whose pods may live. Raises CannotError."""
+        before, said = self._before(), self._said()
+        for name in ("pod_cidr", "service_cidr") if before else ():
+            if said.get(name, before.get(name)) != before.get(name):
+                raise CannotError(
+                    f"this mesh was not taken down, and has other addresses ({name} {before.get(name, 'default')})\n"
+                    f"  help: 'meltemi down --state {self._state}' first"
+                )
+        return before | said
+
+    def _before(self) -> dict[str, Any]:
+        """The settings of a mesh that was not taken down."""
+        try:
+            return json.loads((self._state / SETTINGS).read_bytes())
+        except (OSError, ValueError):
+            return {}
+
+    def _said(self) -> dict[str, Any]:
         options = self._options
         said = {
             "gateway_port": options.gateway_port,
             "pod_cidr": options.pod_cidr,
             "service_cidr": options.service_cidr,
             "xds_port": options.xds_port,
+            "image_maps": [str(path.absolute()) for path in options.images],
         }
-        images = [str(path.absolute()) for path in options.images]
-        return {"image_maps": images} | {name: value for name, value in said.items() if value}
+        return {name: value for name, value in said.items() if value}
+
+    def _tell_ignored(self) -> None:
+        before = self._before()
+        for name, value in self._said().items():
+            if before.get(name) != value:
+                self._say(f"--{_OPTIONS.get(name, name.replace('_', '-'))} has no effect on a mesh that runs already")
 
     def _spawn(self) -> None:
         environment = os.environ | {"MELTEMI_STATE": str(self._state)}
@@ -147,8 +191,8 @@ class Lifecycle:
 
     def address(self) -> str:
         """Where the ingress gateway is reached from this machine."""
-        if self._options.gateway_port:
-            return f"http://127.0.0.1:{self._options.gateway_port}"
+        if port := read_settings(self._state).gateway_port:
+            return f"http://127.0.0.1:{port}"
         service = self._client.get("/api/v1/namespaces/istio-system/services/istio-ingressgateway")
         return f"http://{service['spec']['clusterIP']}"
 
@@ -165,7 +209,7 @@ class Lifecycle:
         _stop_supervisor(self._state)
         removed = cleanup(self._state).lines()
         registry.forget(self._state)
-        for name in ("store.db", "store.db-wal", "store.db-shm", "settings.json"):
+        for name in ("store.db", "store.db-wal", "store.db-shm", SETTINGS):
             (self._state / name).unlink(missing_ok=True)
         return removed
 
@@ -235,6 +279,31 @@ class Lifecycle:
             seen = status.get("observedGeneration", 0) >= one["metadata"]["generation"]
             if not seen or status.get("availableReplicas", 0) < replicas:
                 yield f"deployment {_name(one)}: {status.get('availableReplicas', 0)} of {replicas} pods are available"
+
+
+@contextlib.contextmanager
+def foreground(mesh: Lifecycle) -> Generator[None]:
+    """Take the mesh down at the end, however it comes: Ctrl-C, SIGTERM, a closed terminal, an exception."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # who is impatient would leave half of it behind
+        mesh.down()
+
+
+def _check_networks(settings: NodeSettings) -> None:
+    for option, text in (("--pod-cidr", settings.pod_cidr), ("--service-cidr", settings.service_cidr)):
+        try:
+            small = IPv4Network(text).num_addresses < SMALLEST
+        except ValueError as problem:
+            raise CannotError(f"{option}: {problem}\n  help: write a network like 198.18.0.0/16") from None
+        if small:
+            raise CannotError(f"{option}: {text} has fewer than {SMALLEST} addresses\n  help: choose a larger one")
+    if IPv4Network(settings.pod_cidr).overlaps(IPv4Network(settings.service_cidr)):
+        raise CannotError("--pod-cidr and --service-cidr share addresses\n  help: choose networks that do not")
 
 
 def _config_map(file: Path, folder: Path) -> Path:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import click
 
+from meltemi.shell.runtime import processes
+
 BACK_OFF = (0.0, 0.2, 1.0, 5.0)
 """Seconds before the first, second, … start after a death; the last one repeats."""
 STEADY = 10.0
@@ -62,6 +64,14 @@ async def _stop(child: asyncio.subprocess.Process) -> None:
         await child.wait()
 
 
+def end_orphans(state: Path) -> None:
+    """End what a killed supervisor left running: two nodes, or two control planes, must not serve one state."""
+    left = [
+        one for one in processes.find(state) if not one.in_pod and set(CHILDREN.values()) & set(one.command.split())
+    ]
+    processes.end(left, grace=GRACE)
+
+
 async def supervise(state: Path) -> None:
     """Keep every child until SIGTERM or SIGINT."""
     stop = asyncio.Event()
@@ -83,6 +93,7 @@ def main(state: Path) -> None:
     pid = state / "supervisor.pid"
     pid.write_text(str(os.getpid()))
     try:
+        end_orphans(state)
         asyncio.run(supervise(state))
     finally:
         pid.unlink(missing_ok=True)

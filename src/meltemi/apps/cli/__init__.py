@@ -1,12 +1,13 @@
 """The command `meltemi`: one module a command, imported when it is called.
 
 Place:  apps/cli · arguments → a module's `command` → its exit code
-Exit:   0 done · 1 there are findings, or what was waited for did not come · 2 could not
+Exit:   0 done · 1 there are findings, or what was waited for did not come · 2 could not · 130 interrupted by Ctrl-C
 """
 
 import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -31,6 +32,9 @@ COMMANDS = {
 }
 """Name → what `meltemi --help` says of it; written here so that help imports nothing."""
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
 ALIASES = {"pc": "proxy-config", "proxy-status": "status", "ps": "status"}
 """Short forms that istioctl's users have in their fingers."""
 
@@ -49,6 +53,13 @@ class Commands(click.Group):
         command.help = _for_users(command.help or "")
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; Ctrl-C is not click's 1, which would mean findings here."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
@@ -63,8 +74,6 @@ def main() -> None:
     """Entry point of the console script: what the world does to us becomes one line, not a traceback."""
     try:
         cli.main(prog_name="meltemi")
-    except KeyboardInterrupt:
-        sys.exit(130)
     except Exception as problem:
         if os.environ.get("MELTEMI_DEBUG"):
             raise

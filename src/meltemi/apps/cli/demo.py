@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from meltemi.apps.cli.state import state_option
+from meltemi.apps.cli.state import network_options, state_option
 
 REQUESTS = 60
 
@@ -22,15 +22,25 @@ REQUESTS = 60
 @click.command(help=__doc__)
 @state_option
 @click.option("--gateway-port", type=click.IntRange(1, 65535), help="serve the gateway on this port of 127.0.0.1")
+@network_options
 @click.option("--timeout", default=120.0, show_default=True, help="seconds that everything may take to come up")
 @click.pass_context
-def command(context: click.Context, state: Path, gateway_port: int | None, timeout: float) -> None:
+def command(
+    context: click.Context,
+    *,
+    state: Path,
+    gateway_port: int | None,
+    pod_cidr: str,
+    service_cidr: str,
+    timeout: float,
+) -> None:
     """Start, send traffic, show it, stay."""
-    from meltemi.apps.lifecycle import MANIFESTS, Lifecycle, Options
+    from meltemi.apps.lifecycle import MANIFESTS, Lifecycle, Options, foreground
 
-    options = Options(state=state, gateway_port=gateway_port)
+    options = Options(state=state, gateway_port=gateway_port, pod_cidr=pod_cidr, service_cidr=service_cidr)
     mesh = Lifecycle(options, say=lambda text: click.echo(text, err=True))
-    try:
+    mesh.prepare()
+    with foreground(mesh):
         mesh.start()
         files = [MANIFESTS / "bookinfo" / name for name in ("bookinfo.yaml", "gateway.yaml")]
         good = mesh.apply(files) and mesh.wait_ready(timeout)
@@ -39,8 +49,6 @@ def command(context: click.Context, state: Path, gateway_port: int | None, timeo
             _show(address)
         click.echo(f"\nopen {address}/productpage   (Ctrl-C takes the mesh down)")
         mesh.stay()
-    finally:
-        mesh.down()
     context.exit(0 if good else 1)
 
 

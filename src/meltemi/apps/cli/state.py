@@ -1,6 +1,6 @@
-"""The option `--state`, which names a mesh.
+"""The option `--state`, which names a mesh, and others that several commands have.
 
-Place:  apps/cli · shared by the commands that talk to a mesh
+Place:  apps/cli · shared by the commands that start a mesh or talk to one
 """
 
 from collections.abc import Callable
@@ -28,3 +28,10 @@ def state_option(function: F) -> F:
 def namespace_option(function: F) -> F:
     """`-n NS`, given to the command as `namespace`."""
     return click.option("-n", "--namespace", default="default", show_default=True, help="the namespace")(function)
+
+
+def network_options(function: F) -> F:
+    """`--pod-cidr` and `--service-cidr`, given to the command as `pod_cidr` and `service_cidr`; empty by default."""
+    pods = click.option("--pod-cidr", default="", help="addresses of pods  [default: 198.18.0.0/16]")
+    services = click.option("--service-cidr", default="", help="addresses of Services  [default: 198.19.0.0/16]")
+    return pods(services(function))

@@ -5,12 +5,13 @@ Exit:   0 every pod is ready and every proxy has acknowledged · 1 a file was re
         2 could not
 """
 
+import contextlib
 from pathlib import Path
 
 import click
 
 from meltemi.apps.cli.output import output_option
-from meltemi.apps.cli.state import state_option
+from meltemi.apps.cli.state import network_options, state_option
 
 
 @click.command(help=__doc__)
@@ -27,8 +28,7 @@ from meltemi.apps.cli.state import state_option
 @click.option(
     "--mesh-config", type=click.Path(exists=True, path_type=Path), help="a MeshConfig, as in Istio's ConfigMap"
 )
-@click.option("--pod-cidr", default="", help="addresses of pods  [default: 198.18.0.0/16]")
-@click.option("--service-cidr", default="", help="addresses of Services  [default: 198.19.0.0/16]")
+@network_options
 @click.option("--xds-port", type=click.IntRange(1, 65535), help="let tools ask for xDS on this port of 127.0.0.1")
 @click.option("--timeout", default=120.0, show_default=True, help="seconds that everything may take to come up")
 @click.pass_context
@@ -60,16 +60,14 @@ def command(
         xds_port=xds_port,
     )
     mesh = lifecycle.Lifecycle(options, say=lambda text: click.echo(text, err=True))
-    try:
+    mesh.prepare()
+    with contextlib.nullcontext() if detach else lifecycle.foreground(mesh):
         mesh.start()
         good = mesh.apply(files) and mesh.wait_ready(timeout)
         _tell(mesh.address(), output)
         if not detach:
             click.echo("Ctrl-C takes it down", err=True)
             mesh.stay()
-    finally:
-        if not detach:
-            mesh.down()
     context.exit(0 if good else 1)
 
 
