@@ -96,9 +96,7 @@ class Mesh:
                 return item["metadata"]["name"]
         raise MeshError(f"no pod {prefix}…")
 
-    def exec(
-        self, pod: str, *command: str, container: str = "", status: Sequence[int] = (0,), limit: int = 60
-    ) -> str:
+    def exec(self, pod: str, *command: str, container: str = "", status: Sequence[int] = (0,), limit: int = 60) -> str:
         """Run a program in a pod, in its first container if none is named; returns standard output."""
         where = ("-c", container) if container else ()
         return self.run("exec", *where, pod, "--", *command, status=status, limit=limit)
