@@ -93,3 +93,28 @@ def test_a_native_sidecar_is_said_not_to_run() -> None:
     (fault,) = [one.fault for one in translated({}, initContainers=[sidecar]).init]
     assert fault
     assert "native sidecar" in fault[1]
+
+
+TOKEN = {"serviceAccountToken": {"path": "istio-token", "audience": "istio-ca", "expirationSeconds": 43200}}
+
+
+def test_a_token_is_written_by_the_node_for_the_one_who_reads_it() -> None:
+    mounts = [{"name": "t", "mountPath": "/var/run/secrets/tokens"}]
+    found = translated(
+        {"volumeMounts": mounts, "securityContext": {"runAsUser": 1337}},
+        volumes=[{"name": "t", "projected": {"sources": [TOKEN]}}],
+        serviceAccountName="cart",
+    )
+
+    (file,), (volume,) = found.tokens, found.volumes
+    assert (file.user, file.mode, file.audience) == (1337, 0o600, "istio-ca")
+    assert volume.kept_outside
+    assert volume.host_path == "/state/pods/00000000-0000-0000-0000-000000000000/volumes/t"
+    assert found.service_account == "cart"
+
+
+def test_a_projected_source_that_nobody_provides_is_named() -> None:
+    bundle = {"name": "t", "projected": {"sources": [TOKEN, {"clusterTrustBundle": {"path": "x"}}]}}
+
+    with pytest.raises(MissingError, match="'clusterTrustBundle'"):
+        translated({}, volumes=[bundle])

@@ -23,12 +23,14 @@ from meltemi.core.node.addresses import NoAddressError
 from meltemi.core.node.objects import is_finished
 from meltemi.core.node.settings import NodeSettings
 from meltemi.ports.store import ConfigStore, ConflictError, NotFoundError, Stored
+from meltemi.ports.tokens import TokenRefusedError, TokenSource
 from meltemi.shell.runtime.images import Image
 from meltemi.shell.runtime.ipam import PodAddresses
 from meltemi.shell.runtime.pod_spec import PodSpec
 from meltemi.shell.runtime.pod_status import killed, merged_status, pod_status
 from meltemi.shell.runtime.podspec import MissingError, Translator
 from meltemi.shell.runtime.sandbox import CONTROL, PID, SPEC
+from meltemi.shell.runtime.tokens import Tokens, write_volumes
 from meltemi.shell.runtime.world import World
 from meltemi.shell.sockets import short
 
@@ -46,8 +48,8 @@ MARGIN = 5.0
 """Seconds beyond its grace period after which a pod is ended from outside."""
 
 
-class StatusStore(ConfigStore, Protocol):
-    """A store behind the API."""
+class StatusStore(ConfigStore, TokenSource, Protocol):
+    """A store behind the API, which makes tokens too."""
 
     async def update_status(self, key: Key, status: Mapping[str, Any], *, expected: int | None = None) -> Stored:
         """Write the status and nothing else."""
@@ -145,6 +147,9 @@ class Kubelet:
     @property
     def host_ip(self) -> str:
         return self._settings.node_ip
+
+    def tokens(self, spec: PodSpec) -> Tokens:
+        return Tokens(self._store, self.folder(spec.uid), spec)
 
     def translate(self, pod: Tree) -> PodSpec:
         """Raises MissingError."""
@@ -281,9 +286,11 @@ class _Keeper:
     async def _live(self) -> None:
         while not is_finished(self._pod):
             try:
-                await self._follow(await self._sandbox())
+                await self._attend(*await self._sandbox())
             except MissingError as problem:
                 await self._report_waiting("CreateContainerConfigError", str(problem))
+            except TokenRefusedError as problem:
+                await self._report_waiting("ContainerCreating", f"no service-account token is given yet: {problem}")
             except SandboxGoneError as problem:
                 log.warning("a sandbox has ended", pod=self._pod["metadata"]["name"], why=str(problem))
                 if self._is_lost():
@@ -292,18 +299,31 @@ class _Keeper:
                 await self._report_waiting("SandboxChanged", "the pod's sandbox has ended, it is made again")
             await asyncio.sleep(RETRY)
 
-    async def _sandbox(self) -> Sandbox:
+    async def _sandbox(self) -> tuple[Sandbox, Tokens]:
         place = self._kubelet.folder(self._uid)
         try:
             sandbox = await Sandbox.reach(place)
-            self._address = msgspec.json.decode((place / SPEC).read_bytes(), type=PodSpec).address
+            spec = msgspec.json.decode((place / SPEC).read_bytes(), type=PodSpec)
         except SandboxGoneError:
             if self._is_lost():
                 raise
             spec = self._kubelet.translate(self._pod)
-            self._address = spec.address
+            await self._kubelet.tokens(spec).begin()
             sandbox = await Sandbox.start(place.parents[1], spec)
-        return sandbox
+        self._address = spec.address
+        return sandbox, self._kubelet.tokens(spec)
+
+    async def _attend(self, sandbox: Sandbox, tokens: Tokens) -> None:
+        gone: SandboxGoneError | None = None
+        async with asyncio.TaskGroup() as tasks:
+            keeping = tasks.create_task(tokens.keep())
+            try:
+                await self._follow(sandbox)
+            except SandboxGoneError as problem:
+                gone = problem
+            keeping.cancel()
+        if gone:
+            raise gone
 
     async def _follow(self, sandbox: Sandbox) -> None:
         while True:
@@ -363,6 +383,7 @@ def _prepare(place: Path, spec: PodSpec) -> None:
     for name in ("logs", "root"):
         (place / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     (place.parents[1] / "node").mkdir(exist_ok=True)
+    write_volumes(spec)
     file = place / SPEC
     file.touch(mode=0o600)
     file.write_bytes(msgspec.json.encode(spec))

@@ -5,6 +5,7 @@ Place:  shell/runtime · kubelet (by podspec) writes it as STATE/pods/UID/spec.j
 
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
+from meltemi.core.node.tokens import TokenFile
 
 
 class Handler(Value, frozen=True, kw_only=True):
@@ -51,6 +52,8 @@ class Volume(Value, frozen=True, kw_only=True):
     host_path: str = ""
     create: bool = False
     """Whether a missing host path is made."""
+    kept_outside: bool = False
+    """The node writes the files, at `host_path`, also while the pod runs; the pod reads them only."""
 
 
 class Container(Value, frozen=True, kw_only=True):
@@ -97,6 +100,8 @@ class PodSpec(Value, frozen=True, kw_only=True):
     """The mesh's state directory: hidden from the pod, but marks its processes."""
     reachable: tuple[str, ...] = ()
     """Directories of the host that every user of the pod must be able to enter (the interpreter's)."""
+    service_account: str = "default"
+    tokens: tuple[TokenFile, ...] = ()
     restart_policy: str = "Always"
     grace: Seconds = Seconds(30)
     volumes: tuple[Volume, ...] = ()

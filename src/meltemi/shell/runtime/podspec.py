@@ -19,8 +19,10 @@ from meltemi.core.model.units import Seconds
 from meltemi.core.node.quantity import quantity
 from meltemi.core.node.resolv import pod_resolv_conf
 from meltemi.core.node.settings import NodeSettings
+from meltemi.core.node.tokens import FIELD, TokenFile, token_files, unknown_sources
 from meltemi.shell.runtime.images import Image, find
 from meltemi.shell.runtime.pod_spec import Container, Handler, Mount, PodSpec, Probe, Volume
+from meltemi.shell.runtime.tokens import VOLUMES
 
 Tree = Mapping[str, Any]
 Lookup = Callable[[str, str], Tree | None]
@@ -30,6 +32,8 @@ DEFAULT_CAPABILITIES = (
     "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
     "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
 )  # fmt: skip
+_SOURCES = ("configMap", "secret", "downwardAPI")
+"""Of a volume's files, which do not change while the pod runs."""
 _REFERENCE = re.compile(r"\$(\$|\(([^()\s]+)\))")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -57,6 +61,8 @@ class Translator:
         """Everything looked up. Raises MissingError."""
         name: str = self._meta["name"]
         hostname: str = self._spec.get("hostname") or name[:63]
+        init = tuple(self._container(one) for one in self._spec.get("initContainers") or ())
+        containers = tuple(self._container(one) for one in self._spec["containers"])
         return PodSpec(
             uid=self._meta["uid"],
             namespace=self._meta["namespace"],
@@ -72,8 +78,10 @@ class Translator:
             restart_policy=self._spec.get("restartPolicy", "Always"),
             grace=Seconds(self._spec.get("terminationGracePeriodSeconds", 30)),
             volumes=tuple(self._volume(one) for one in self._spec.get("volumes") or ()),
-            init=tuple(self._container(one) for one in self._spec.get("initContainers") or ()),
-            containers=tuple(self._container(one) for one in self._spec["containers"]),
+            init=init,
+            containers=containers,
+            service_account=self._field("spec.serviceAccountName"),
+            tokens=self._tokens((*init, *containers)),
         )
 
     def _resolv_conf(self) -> str:
@@ -218,15 +226,28 @@ class Translator:
         if host := one.get("hostPath"):
             return Volume(name=name, host_path=host["path"], create="OrCreate" in (host.get("type") or ""))
         files: list[tuple[str, bytes, int]] = []
-        for field in ("configMap", "secret", "downwardAPI"):
+        for field in _SOURCES:
             if source := one.get(field):
                 files += self._files(field, source, source.get("defaultMode", 0o644))
         projected: Tree = one.get("projected") or {}
+        if unknown := next(unknown_sources(projected, (*_SOURCES, FIELD)), ""):
+            raise MissingError(f"volume {name!r}: nobody provides the projected source {unknown!r} here")
         for source in projected.get("sources") or ():
-            for field in ("configMap", "secret", "downwardAPI"):
+            for field in _SOURCES:
                 if inner := source.get(field):
                     files += self._files(field, inner, projected.get("defaultMode", 0o644))
-        return Volume(name=name, files=tuple(files))
+        outside = any(FIELD in source for source in projected.get("sources") or ())
+        place = self._state / "pods" / self._meta["uid"] / VOLUMES / name
+        return Volume(name=name, files=tuple(files), host_path=str(place) if outside else "", kept_outside=outside)
+
+    def _tokens(self, containers: Sequence[Container]) -> tuple[TokenFile, ...]:
+        volumes: Sequence[Tree] = self._spec.get("volumes") or ()
+        readers = {
+            volume["name"]: frozenset(c.user for c in containers if any(m.volume == volume["name"] for m in c.mounts))
+            for volume in volumes
+        }
+        security: Tree = self._spec.get("securityContext") or {}
+        return tuple(token_files(volumes, readers, security.get("fsGroup")))
 
     def _files(self, field: str, source: Tree, mode: int) -> list[tuple[str, bytes, int]]:
         items: Sequence[Tree] = source.get("items") or ()

@@ -93,7 +93,8 @@ def _volume(volume: Volume, target: Path) -> None:
         if volume.create:
             source.mkdir(mode=0o755, parents=True, exist_ok=True)
         target.mkdir() if source.is_dir() else target.touch()
-        kernel.bind(source, target)
+        # A pod that could write where the node writes as root could lead it astray by a link.
+        kernel.bind(source, target, read_only=volume.kept_outside)
         return
     target.mkdir()
     target.chmod(0o755 if volume.files else 0o777)

@@ -21,6 +21,7 @@ from meltemi.core.model.document import Key
 from meltemi.core.model.kinds import kind_or_unknown
 from meltemi.core.model.value import Value
 from meltemi.ports.store import Batch, ConflictError, NotFoundError, Source, Stored
+from meltemi.ports.tokens import TokenRefusedError
 from meltemi.shell.sockets import short
 
 FIRST_PAUSE, LAST_PAUSE = 0.05, 1.0
@@ -80,6 +81,15 @@ class RemoteStore:
         body = await self._call("PUT", f"{_path(key)}/status", {"metadata": metadata, "status": status}, dict[str, Any])
         revision = int(body["metadata"]["resourceVersion"])
         return Stored(key=key, revision=revision, body=msgspec.json.encode(body))
+
+    async def create_token(self, namespace: str, account: str, request: Mapping[str, Any]) -> str:
+        """The token that a TokenRequest asks for. Raises TokenRefusedError."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+        try:
+            answer = await self._call("POST", path, request, dict[str, Any])
+            return str(answer["status"]["token"])
+        except (NotFoundError, ConflictError, RefusedError, LookupError, msgspec.DecodeError) as problem:
+            raise TokenRefusedError(f"ServiceAccount '{namespace}/{account}': {problem}") from problem
 
     async def changes(self, *, after: int) -> AsyncIterator[Batch]:
         """Every batch after a revision; goes on where it was when the control plane comes back."""
