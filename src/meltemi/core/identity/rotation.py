@@ -56,7 +56,7 @@ class Rotation(Value, frozen=True, kw_only=True):
         return self.step in (Step.STEADY, Step.OLD_DROPPED)
 
 
-class Holding(Value, frozen=True, kw_only=True, rename="camel"):
+class Holding(Value, frozen=True, kw_only=True):
     """What one proxy says that it holds; empty before it has any."""
 
     roots: str = ""
@@ -64,8 +64,9 @@ class Holding(Value, frozen=True, kw_only=True, rename="camel"):
     issuer: str = ""
     """Authority key identifier of its certificate, in hex."""
     serial: str = ""
+    """Of its certificate, in hex."""
+    not_before: datetime | None = None
     not_after: datetime | None = None
-    """Of its certificate."""
 
 
 class Trust(Value, frozen=True, kw_only=True):
