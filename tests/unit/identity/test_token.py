@@ -106,10 +106,12 @@ def test_clocks_may_be_a_minute_apart(now: int):
 
 # fmt: off
 PODS = {
-    "the pod":                  (PodFacts(uid="pod-1", service_account="cart"), ""),
+    "the pod":                  (PodFacts(uid="pod-1", service_account="cart", account_uid="sa-1"), ""),
     "gone":                     (None, "is gone"),
     "another of that name":     (PodFacts(uid="pod-2", service_account="cart"), "earlier pod"),
     "another account":          (PodFacts(uid="pod-1", service_account="admin"), "another service account"),
+    "no account":               (PodFacts(uid="pod-1", service_account="cart"), "is gone, or another"),
+    "a later account":          (PodFacts(uid="pod-1", service_account="cart", account_uid="sa-2"), "or another"),
 }
 # fmt: on
 
@@ -125,6 +127,6 @@ def test_the_pod_must_be_there_still(pod: PodFacts | None, said: str):
 def test_a_token_without_a_pod_proves_no_workload():
     claims = replace(CLAIMS, kubernetes=replace(CLAIMS.kubernetes, pod=None))
 
-    refusal = check_pod(claims, PodFacts(uid="pod-1", service_account="cart"))
+    refusal = check_pod(claims, PodFacts(uid="pod-1", service_account="cart", account_uid="sa-1"))
 
     assert isinstance(refusal, Refusal)

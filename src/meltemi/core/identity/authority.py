@@ -41,6 +41,7 @@ class Authority:
     """PEM, the signing certificate first; empty where that is the root."""
     roots: tuple[str, ...]
     """PEM of all that root-cert.pem holds; the one that the chain ends in is last."""
+    not_before: datetime
     not_after: datetime
     """When the first certificate of the chain expires."""
     identifier: bytes
@@ -52,8 +53,8 @@ class Authority:
         return self.identifier.hex()
 
 
-def load(parts: Parts, *, now: datetime) -> Authority | Refusal:
-    """The authority, if its parts belong together and it may sign now."""
+def load(parts: Parts, *, now: datetime | None) -> Authority | Refusal:
+    """The authority, if its parts belong together and it may sign now. `now` None: whatever the time is."""
     try:
         certificate = x509.load_pem_x509_certificate(parts.ca_cert.encode())
         key = load_pem_private_key(parts.ca_key.encode(), None)
@@ -66,7 +67,7 @@ def load(parts: Parts, *, now: datetime) -> Authority | Refusal:
 
 def _joined(
     certificate: x509.Certificate, key: object, roots: list[x509.Certificate], chain: list[x509.Certificate],
-    now: datetime,
+    now: datetime | None,
 ) -> Authority | Refusal:  # fmt: skip
     public = certificate.public_key()
     if weak := keys.fault(public):
@@ -84,6 +85,7 @@ def _joined(
         key=key,
         intermediates=tuple(_pem(one) for one in path[:-1]),
         roots=tuple(_pem(one) for one in ordered),
+        not_before=max(one.not_valid_before_utc for one in path),
         not_after=min(one.not_valid_after_utc for one in path),
         identifier=_identifier(certificate, public),
     )
@@ -102,10 +104,10 @@ def _path(
     return path if _issued(path[-1], path[-1]) else None
 
 
-def _path_faults(path: list[x509.Certificate], now: datetime) -> Iterator[str]:
+def _path_faults(path: list[x509.Certificate], now: datetime | None) -> Iterator[str]:
     for below, one in enumerate(path):
         name = one.subject.rfc4514_string() or f"serial {one.serial_number:x}"
-        if not one.not_valid_before_utc <= now <= one.not_valid_after_utc:
+        if now is not None and not one.not_valid_before_utc <= now <= one.not_valid_after_utc:
             yield f"the certificate '{name}' is valid from {one.not_valid_before_utc} to {one.not_valid_after_utc}"
         yield from (f"the certificate '{name}' {fault}" for fault in _constraints(one, below))
 

@@ -82,6 +82,8 @@ class PodFacts(Value, frozen=True, kw_only=True):
 
     uid: str
     service_account: str
+    account_uid: str = ""
+    """Of the service account of that name; empty where there is none."""
 
 
 def subject(namespace: str, service_account: str) -> str:
@@ -136,6 +138,8 @@ def check_pod(claims: Claims, pod: PodFacts | None) -> Refusal | None:
         return unproven(f"the token is bound to an earlier pod of the name '{name}'")
     if pod.service_account != bound.serviceaccount.name:
         return unproven(f"the pod '{name}' runs as another service account than the token's")
+    if not pod.account_uid or pod.account_uid != bound.serviceaccount.uid:
+        return unproven(f"the service account '{bound.namespace}/{bound.serviceaccount.name}' is gone, or another")
     return None
 
 
