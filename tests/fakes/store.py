@@ -12,40 +12,40 @@ class FakeStore:
     """Objects in a dict, and every change in a list."""
 
     def __init__(self) -> None:
-        self._objects: dict[Key, Stored] = {}
+        self.objects: dict[Key, Stored] = {}
         self._log: list[Change] = []
         self._written = asyncio.Event()
 
     async def get(self, key: Key) -> Stored:
-        if key not in self._objects:
+        if key not in self.objects:
             raise NotFoundError(str(key))
-        return self._objects[key]
+        return self.objects[key]
 
     async def list(self, group: str, kind: str, namespace: str = "") -> tuple[tuple[Stored, ...], int]:
         found = (
             one
-            for one in self._objects.values()
+            for one in self.objects.values()
             if (one.key.group, one.key.kind) == (group, kind) and namespace in ("", one.key.namespace)
         )
         return tuple(sorted(found, key=lambda one: one.key)), len(self._log)
 
     async def put(self, key: Key, body: bytes, *, source: Source | None = None, expected: int | None = None) -> Stored:
-        old = self._objects.get(key)
+        old = self.objects.get(key)
         self._expect(key, expected)
         revision = len(self._log) + 1
         kept = source or (old.source if old else Source())
         stored = Stored(
             key=key, revision=revision, body=stamped(body, old.body if old else None, revision), source=kept
         )
-        self._objects[key] = stored
+        self.objects[key] = stored
         self._tell(Change(kind=ChangeKind.PUT, object=stored))
         return stored
 
     async def delete(self, key: Key, *, expected: int | None = None) -> Stored:
-        if key not in self._objects:
+        if key not in self.objects:
             raise NotFoundError(str(key))
         self._expect(key, expected)
-        old = self._objects.pop(key)
+        old = self.objects.pop(key)
         gone = Stored(key=key, revision=len(self._log) + 1, body=old.body, source=old.source)
         self._tell(Change(kind=ChangeKind.DELETE, object=gone))
         return old
@@ -54,7 +54,7 @@ class FakeStore:
         seen = after
         if not seen:
             seen = len(self._log)
-            content = tuple(Change(kind=ChangeKind.PUT, object=one) for one in self._objects.values())
+            content = tuple(Change(kind=ChangeKind.PUT, object=one) for one in self.objects.values())
             yield Batch(revision=seen, changes=content)
             yield Batch(revision=seen, changes=(), complete=True)
         while True:
@@ -66,7 +66,7 @@ class FakeStore:
                 await written.wait()
 
     def _expect(self, key: Key, expected: int | None) -> None:
-        old = self._objects.get(key)
+        old = self.objects.get(key)
         if expected is not None and expected != (old.revision if old else 0):
             raise ConflictError(str(key))
 

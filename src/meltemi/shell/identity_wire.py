@@ -55,7 +55,7 @@ def decode_request(data: bytes) -> CertificateRequest:
 
 
 def encode_response(chain: Sequence[str]) -> bytes:
-    """Message IstioCertificateResponse: the leaf, intermediates, and the root last, each as PEM."""
+    """Message IstioCertificateResponse: leaf, intermediates, and last all roots in one text; PEM."""
     return _response(cert_chain=chain).SerializeToString()
 
 

@@ -1,14 +1,15 @@
-"""Delta ADS over gRPC: one Unix socket a pod, and plain TCP on loopback for tools where it is switched on.
+"""Delta ADS over gRPC: one Unix socket a pod; where switched on, mutual TLS, and plain TCP on loopback for tools.
 
 Place:  shell/servers/xds · Envoy ⇄ [server] ⇄ a Session (shell/publish gives it) around core/xds/stream
 
-Whoever connects to a pod's socket *is* that pod: the node id that it claims is not believed. Only over the loopback
-port, which is off by default, the node message says who the proxy is.
+Whoever connects to a pod's socket *is* that pod: the node id that it claims is not believed. Over TLS the certificate
+decides which node ids are believed. Only over the loopback port, which is off by default, the node message alone says
+who the proxy is.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,6 +37,12 @@ _OPTIONS = (
     # A proxy that died without a word is noticed.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+)
+_TLS_OPTIONS = (
+    # A certificate is looked at when a connection begins: none lasts long beyond its certificate (Istio's figure).
+    ("grpc.max_connection_age_ms", 30 * 60_000),
+    ("grpc.max_connection_age_grace_ms", 10_000),
+    ("grpc.so_reuseport", 0),
 )
 
 
@@ -68,13 +75,19 @@ Identity = Callable[[], Proxy | None]
 """Who the transport says it is, now; None where it does not say."""
 Connect = Callable[[Identity, Mapping[str, Any]], Awaitable[SessionHandle]]
 """(identity, node message) → a session; waits until the mesh is known completely."""
+Context = grpc.aio.ServicerContext[bytes, bytes]
+Admit = Callable[[Context, Mapping[str, Any]], Awaitable[Identity | str]]
+"""(connection, node message) → whose configuration it gets, or why it gets none."""
+Beside = Callable[[Identity], Sequence[grpc.GenericRpcHandler]]
+"""Further services on the socket of a pod."""
 
 
 class XdsServer:
     """All listening sockets of the control plane."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, beside: Beside = lambda _: ()) -> None:
         self._connect = connect
+        self._beside = beside
         self._servers: dict[Path, grpc.aio.Server] = {}
         self._addresses: dict[Path, ExitStack] = {}
         """Holds the short name of a socket, which gRPC uses once more when it stops."""
@@ -83,7 +96,7 @@ class XdsServer:
         """Listen for one pod, whose proxy `identity` tells. A stale socket is replaced."""
         if path in self._servers:
             return
-        self._servers[path] = server = self._server(identity)
+        self._servers[path] = server = self._server(_known(identity), self._beside(identity), _OPTIONS)
         _clear(path)
         stack = self._addresses[path] = ExitStack()
         server.add_insecure_port(f"unix:{stack.enter_context(short(path))}")
@@ -92,10 +105,21 @@ class XdsServer:
 
     async def open_tcp(self, port: int) -> None:
         """Listen on 127.0.0.1 for tools; who connects is who he says."""
-        server = self._server(lambda: None)
+        server = self._server(_known(lambda: None), (), _OPTIONS)
         server.add_insecure_port(f"127.0.0.1:{port}")
         await server.start()
         self._servers[Path(f"/tcp/{port}")] = server
+
+    async def open_tls(
+        self, address: str, credentials: grpc.ServerCredentials, admit: Admit,
+        beside: Sequence[grpc.GenericRpcHandler] = (),
+    ) -> int:  # fmt: skip
+        """Listen on `IP:PORT` for whom the credentials let in and `admit` knows; the port. 0 picks one."""
+        server = self._server(admit, beside, _OPTIONS + _TLS_OPTIONS)
+        port = server.add_secure_port(address, credentials)
+        await server.start()
+        self._servers[Path(f"/tls/{port}")] = server
+        return port
 
     async def close(self, path: Path) -> None:
         """The pod is gone."""
@@ -116,32 +140,38 @@ class XdsServer:
         """Sockets that are open."""
         return frozenset(self._servers)
 
-    def _server(self, identity: Identity) -> grpc.aio.Server:
-        async def delta(requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
-            await self._serve(identity, requests, context)
+    def _server(
+        self, admit: Admit, beside: Sequence[grpc.GenericRpcHandler], options: Sequence[tuple[str, int]]
+    ) -> grpc.aio.Server:
+        async def delta(requests: AsyncIterator[bytes], context: Context) -> None:
+            await self._serve(admit, requests, context)
 
-        async def full_state(_: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+        async def full_state(_: AsyncIterator[bytes], context: Context) -> None:
             await context.abort(
                 grpc.StatusCode.UNIMPLEMENTED, "only delta xDS is served: set api_type to DELTA_GRPC in ads_config"
             )
 
-        server = grpc.aio.server(options=_OPTIONS)
+        server = grpc.aio.server(options=options)
         handlers: dict[str, Any] = {
             "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(delta),
             "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(full_state),
         }
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers), *beside))
         return server
 
-    async def _serve(
-        self, identity: Identity, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
-    ) -> None:
+    async def _serve(self, admit: Admit, requests: AsyncIterator[bytes], context: Context) -> None:
         """Read and write until one side ends."""
         first = await anext(requests, None)
         if first is None:
             return
         message = discovery_pb2.DeltaDiscoveryRequest.FromString(first)
-        handle = await self._connect(identity, json_format.MessageToDict(message.node))
+        node = json_format.MessageToDict(message.node)
+        identity = await admit(context, node)
+        if isinstance(identity, str):
+            log.warning("refused", node=str(node.get("id", "")), reason=identity)
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, identity)
+            return
+        handle = await self._connect(identity, node)
         try:
             async with asyncio.TaskGroup() as tasks:
                 writing = tasks.create_task(_write(handle.session, context))
@@ -151,6 +181,15 @@ class XdsServer:
                 writing.cancel()
         finally:
             handle.close()
+
+
+def _known(identity: Identity) -> Admit:
+    """Where the transport has said it already."""
+
+    async def admit(_context: Context, _node: Mapping[str, Any]) -> Identity:
+        return identity
+
+    return admit
 
 
 def _clear(path: Path) -> None:
@@ -186,7 +225,7 @@ def _hear(session: Session, message: discovery_pb2.DeltaDiscoveryRequest) -> Non
     )
 
 
-async def _write(session: Session, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+async def _write(session: Session, context: Context) -> None:
     while True:
         for response in await session.responses():
             await context.write(response)

@@ -1,0 +1,1 @@
+"""The authority's gRPC services."""

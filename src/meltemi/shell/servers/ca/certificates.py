@@ -1,0 +1,85 @@
+"""Istio's certificate service: a signing request in, a certificate chain out.
+
+Place:  servers/ca · agents → [certificates] → callers, core/identity/csr, authorities
+Source: Istio, istio.v1.auth.IstioCertificateService
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import grpc
+import grpc.aio
+import structlog
+from cryptography.x509 import random_serial_number
+from google.protobuf.message import DecodeError
+
+from meltemi.core.identity.certificate import sign
+from meltemi.core.identity.csr import Caller, Leaf, Policy, decide
+from meltemi.core.identity.refusal import Refusal, Why, forbidden, malformed
+from meltemi.shell.authorities import Authorities
+from meltemi.shell.identity_wire import CERTIFICATES, CREATE, CertificateRequest, decode_request, encode_response
+
+log: Any = structlog.get_logger(__name__)
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+WhoAsks = Callable[[Context], Awaitable[Caller | Refusal]]
+"""How the caller is known depends on where he comes in."""
+
+IMPERSONATED = "ImpersonatedIdentity"
+"""Metadata by which a node's proxy asks for another; nobody may, here."""
+_CODES = {
+    Why.MALFORMED: grpc.StatusCode.INVALID_ARGUMENT,
+    Why.UNPROVEN: grpc.StatusCode.UNAUTHENTICATED,
+    Why.FORBIDDEN: grpc.StatusCode.PERMISSION_DENIED,
+}
+
+
+class Certificates:
+    """Answers requests; all that decides is in core/identity."""
+
+    def __init__(
+        self, authorities: Authorities, policy: Callable[[], Awaitable[Policy]], now: Callable[[], datetime]
+    ) -> None:
+        self._authorities = authorities
+        self._policy = policy
+        self._now = now
+
+    def handler(self, who: WhoAsks) -> grpc.GenericRpcHandler:
+        """The service for one port."""
+
+        async def create(data: bytes, context: Context) -> bytes:
+            caller = await who(context)
+            try:
+                answer = caller if isinstance(caller, Refusal) else await self._answer(decode_request(data), caller)
+            except DecodeError as problem:
+                answer = malformed(f"the message cannot be read: {problem}")
+            if isinstance(answer, Refusal):
+                log.warning("no certificate", why=str(answer.why), reason=answer.message, caller=repr(caller))
+                await context.abort(_CODES[answer.why], answer.message)
+            if answer is None:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "the authority's own certificate is not valid now")
+            return answer
+
+        handlers: dict[str, Any] = {CREATE: grpc.unary_unary_rpc_method_handler(create)}
+        return grpc.method_handlers_generic_handler(CERTIFICATES, handlers)
+
+    async def _answer(self, request: CertificateRequest, caller: Caller) -> bytes | Refusal | None:
+        """None: the authority cannot sign at this time."""
+        if any(name == IMPERSONATED for name, _ in request.metadata):
+            return forbidden("nobody gets a certificate for somebody else")
+        policy, now = await self._policy(), self._now()
+        leaf = decide(request.csr.encode(), caller, policy, asked=request.life, now=now)
+        if isinstance(leaf, Refusal):
+            return leaf
+        signer = self._authorities.signer
+        if not signer.not_before <= now < signer.not_after:
+            return None
+        return encode_response(self._chain(leaf))
+
+    def _chain(self, leaf: Leaf) -> list[str]:
+        """The roots last, in one text: who knows nothing but Istio's service trusts these."""
+        signer, serial = self._authorities.signer, random_serial_number()
+        pem = sign(leaf, signer, serial=serial).decode()
+        log.info("certificate", identity=leaf.identity.uri, dns=leaf.dns, serial=f"{serial:x}", until=leaf.not_after)
+        return [pem, *signer.intermediates, "".join(self._authorities.trust.roots)]
