@@ -23,8 +23,8 @@ def test_settings_with_effect_are_typed():
 
 
 def test_other_settings_are_kept_and_named():
-    config, findings = read_mesh_config("m", b"enableAutoMtls: true\n")
-    assert config.rest == (("enableAutoMtls", b"true"),)
+    config, findings = read_mesh_config("m", b"enablePrometheusMerge: true\n")
+    assert config.rest == (("enablePrometheusMerge", b"true"),)
     assert [(f.code, f.span.line) for f in findings] == [("M2502", 1)]
 
 

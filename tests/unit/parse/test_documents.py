@@ -49,7 +49,7 @@ def test_lists_are_taken_apart_and_keep_their_places():
 @pytest.mark.parametrize(
     ("kind", "severity"),
     [
-        ("security.istio.io/v1\nkind: PeerAuthentication", Severity.WARNING),
+        ("security.istio.io/v1\nkind: AuthorizationPolicy", Severity.WARNING),
         ("config.istio.io/v1alpha2\nkind: denier", Severity.WARNING),
         ("batch/v1\nkind: Job", Severity.INFO),
         ("example.com/v1\nkind: Anything", Severity.INFO),

@@ -12,6 +12,7 @@ from meltemi.core.check.envoy_filter import check_envoy_filter
 from meltemi.core.check.gateway import check_gateway
 from meltemi.core.check.kube import check_kube
 from meltemi.core.check.mesh import check_mesh_map
+from meltemi.core.check.peer_authentication import check_peer_authentication
 from meltemi.core.check.report import at, error
 from meltemi.core.check.service_entry import check_service_entry
 from meltemi.core.check.sidecar import check_sidecar
@@ -21,6 +22,7 @@ from meltemi.core.model.document import Document, Path
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.kinds import NETWORKING, KindRole, kind_of
 from meltemi.core.model.kube.namespace import ConfigMap
+from meltemi.core.model.security.peer_authentication import PeerAuthentication
 from meltemi.core.model.traffic.destination_rule import DestinationRule
 from meltemi.core.model.traffic.gateway import Gateway
 from meltemi.core.model.traffic.service_entry import ServiceEntry, WorkloadEntry
@@ -41,10 +43,16 @@ def check_document_rules(document: Document[Value], tree: Tree) -> Iterator[Find
         yield from check_kube(document)
         if isinstance(document.spec, ConfigMap):
             yield from check_mesh_map(document.key, document.spec)
-    if kind is None or kind.group != NETWORKING:
-        return
-    yield from _check_annotations(context)
-    match document.spec:
+    if isinstance(document.spec, PeerAuthentication):
+        yield from check_peer_authentication(document.spec)
+    if kind is not None and kind.group == NETWORKING:
+        yield from _check_annotations(context)
+        yield from _check_networking(document.spec, tree, context)
+        yield from check_effect(document.key.kind, tree)
+
+
+def _check_networking(spec: Value, tree: Tree, context: Context) -> Iterator[Finding]:
+    match spec:
         case VirtualService() as spec:
             yield from check_virtual_service(spec, context)
         case DestinationRule() as spec:
@@ -63,7 +71,6 @@ def check_document_rules(document: Document[Value], tree: Tree) -> Iterator[Find
             yield from check_proxy_config(spec)
         case _:
             yield from check_envoy_filter(tree)
-    yield from check_effect(document.key.kind, tree)
 
 
 def _check_annotations(context: Context) -> Iterator[Finding]:

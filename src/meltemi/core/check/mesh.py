@@ -86,12 +86,11 @@ def _rules(config: MeshConfig, tree: Tree) -> Iterator[Finding]:
     yield from check_port(config.proxy_inbound_listen_port, at(ROOT, "proxyInboundListenPort"))
     yield from _check_times(config)
     yield from _check_trust_domain(config.trust_domain, at(ROOT, "trustDomain"))
+    for i, alias in enumerate(config.trust_domain_aliases):
+        yield from _check_trust_domain(alias, at(ROOT, "trustDomainAliases", i))
     yield from check_locality(config.locality_lb_setting, OutlierDetection(), at(ROOT, "localityLbSetting"))
     if not isinstance(tree, dict):
         return
-    aliases = tree.get("trustDomainAliases")
-    for i, alias in enumerate(aliases if isinstance(aliases, list) else ()):
-        yield from _check_trust_domain(str(alias), at(ROOT, "trustDomainAliases", i))
     yield from _check_service_settings(tree.get("serviceSettings"), at(ROOT, "serviceSettings"))
     for name in ("defaultHttpRetryPolicy", "defaultInboundHttpRetryPolicy"):
         yield from _check_default_retry(tree.get(name), at(ROOT, name))

@@ -380,6 +380,24 @@ _LATER: tuple[Page, ...] = (
     ("M2704", "error", "patch and match", "What is patched cannot be found by this match."),
 )
 
+_SECURITY: tuple[Page, ...] = (
+    (
+        "M2901",
+        "error",
+        "ports of a PeerAuthentication",
+        "`portLevelMtls` names ports of the selected workloads by number: at least one, and with a selector.",
+    ),
+    (
+        "M2902",
+        "warning",
+        "an older policy decides",
+        (
+            "Of several PeerAuthentications for the same mesh, namespace or workload the oldest is in force (as in\n"
+            "Istio); this one has no effect there."
+        ),
+    ),
+)
+
 _MESH: tuple[Page, ...] = (
     ("M2501", "error", "setting of the mesh", "A setting of the mesh has a value that is not possible."),
     ("M2502", "info", "setting without effect yet", "The setting is known and has no effect yet."),
@@ -405,12 +423,6 @@ _HOSTS: tuple[Page, ...] = (
         "An older DestinationRule defines a subset of this name for the host.",
     ),
     ("M3204", "warning", "rules that are not merged", "Rules for one host are merged only where `exportTo` is equal."),
-    (
-        "M3205",
-        "warning",
-        "certificates of the mesh",
-        "The mesh has no certificates of its own yet. Connections that need them are refused, not sent in plain text.",
-    ),
     ("M3206", "warning", "host of another document", "The host belongs to an older document; here it has no effect."),
 )
 
@@ -559,6 +571,7 @@ PAGES: tuple[Page, ...] = (
     *_GATEWAY,
     *_SERVICE_ENTRY,
     *_LATER,
+    *_SECURITY,
     *_MESH,
     *_ROUTING,
     *_INJECTION,

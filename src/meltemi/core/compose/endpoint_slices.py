@@ -8,6 +8,7 @@ Source: Kubernetes, "EndpointSlices": the label `kubernetes.io/service-name` nam
 from collections.abc import Iterator, Mapping
 
 from meltemi.core.compose.inputs import keys, read_as
+from meltemi.core.compose.peer_authentication import takes_tls
 from meltemi.core.compose.workloads import pod_at, workload
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key
@@ -110,5 +111,5 @@ def _endpoint(e: Engine, backend: Backend, namespace: str) -> Endpoint:
         workload=found.name,
         namespace=found.namespace,
         service_account=found.service_account,
-        tls=found.tls,
+        tls=found.tls and takes_tls(e, found.namespace, found.labels, backend.port),
     )

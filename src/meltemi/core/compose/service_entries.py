@@ -12,8 +12,9 @@ from ipaddress import ip_address
 from meltemi.core.compose.export import settled_export
 from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.mesh import mesh
+from meltemi.core.compose.peer_authentication import takes_tls
 from meltemi.core.compose.protocols import entry_protocol
-from meltemi.core.compose.workloads import Workload, selected_pods, workload
+from meltemi.core.compose.workloads import TLS_ACCEPTED, TLS_LABEL, Workload, selected_pods, workload
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
 from meltemi.core.model.registry.service import Endpoint, Resolution, Service, ServicePort
@@ -120,7 +121,7 @@ def entry_endpoints(e: Engine, host: str, port: int, key: Key) -> tuple[Endpoint
     if spec.workload_selector is not None:
         return _selected(e, spec, written, key.namespace)
     if spec.endpoints:
-        return tuple(x for we in spec.endpoints if (x := _endpoint(we, written, key.namespace)) is not None)
+        return tuple(x for we in spec.endpoints if (x := _endpoint(e, we, written, key.namespace)) is not None)
     if RESOLUTIONS[spec.resolution] is Resolution.EDS or host.startswith("*"):
         return ()
     # Nothing but the name is known of the service: the name is asked for.
@@ -131,10 +132,10 @@ def _selected(e: Engine, spec: ServiceEntry, written: WrittenPort, namespace: st
     labels = spec.workload_selector.labels if spec.workload_selector else ()
     target = PortNumber(written.target_port or written.number or 0)
     found = (e.get(workload, pod) for pod in e.get(selected_pods, namespace, labels))
-    return tuple(_of_workload(w, target) for w in found if w is not None and w.ready and w.addresses)
+    return tuple(_of_workload(e, w, target) for w in found if w is not None and w.ready and w.addresses)
 
 
-def _of_workload(found: Workload, port: PortNumber) -> Endpoint:
+def _of_workload(e: Engine, found: Workload, port: PortNumber) -> Endpoint:
     return Endpoint(
         address=found.addresses[0],
         port=port,
@@ -144,11 +145,11 @@ def _of_workload(found: Workload, port: PortNumber) -> Endpoint:
         workload=found.name,
         namespace=found.namespace,
         service_account=found.service_account,
-        tls=found.tls,
+        tls=found.tls and takes_tls(e, found.namespace, found.labels, port),
     )
 
 
-def _endpoint(written: WorkloadEntry, port: WrittenPort, namespace: str) -> Endpoint | None:
+def _endpoint(e: Engine, written: WorkloadEntry, port: WrittenPort, namespace: str) -> Endpoint | None:
     if not written.address:
         return None
     number = dict(written.ports).get(port.name) or port.target_port or port.number or 0
@@ -161,7 +162,7 @@ def _endpoint(written: WorkloadEntry, port: WrittenPort, namespace: str) -> Endp
         network=written.network,
         namespace=namespace,
         service_account=written.service_account,
-        tls=dict(written.labels).get("security.istio.io/tlsMode") == "istio",
+        tls=dict(written.labels).get(TLS_LABEL) == TLS_ACCEPTED and takes_tls(e, namespace, written.labels, number),
     )
 
 

@@ -13,7 +13,7 @@ from meltemi.core.model.kube.pod import Pod
 from meltemi.core.model.value import Value
 
 KIND = "Pod"
-TLS_LABEL = "security.istio.io/tlsMode"
+TLS_LABEL, TLS_ACCEPTED = "security.istio.io/tlsMode", "istio"
 LOCALITY_LABEL = "istio-locality"
 NETWORK_LABEL = "topology.istio.io/network"
 REGION_LABEL = "topology.kubernetes.io/region"
@@ -68,7 +68,7 @@ def workload(e: Engine, key: Key) -> Workload | None:
         name=workload_name(key.name, labels),
         locality=locality_of(labels),
         network=labels.get(NETWORK_LABEL, ""),
-        tls=labels.get(TLS_LABEL) == "istio",
+        tls=labels.get(TLS_LABEL) == TLS_ACCEPTED,
         ready=not found.meta.deleted and _ready(pod),
         ports=tuple((p.name, p.container_port) for c in pod.spec.containers for p in c.ports if p.name),
     )

@@ -5,12 +5,14 @@ Place:  view/cluster → [envoy/cluster] → pipeline/clusters
 
 from meltemi.core.envoy import pb
 from meltemi.core.envoy.connection_pool import write_pool
-from meltemi.core.envoy.endpoints import ISTIO, load_assignment
+from meltemi.core.envoy.endpoints import ISTIO, TLS_MODE, load_assignment
 from meltemi.core.envoy.load_balancer import write_balancer
 from meltemi.core.envoy.outlier import outlier_detection
 from meltemi.core.envoy.upstream_tls import upstream_tls_socket
 from meltemi.core.view.cluster import Cluster, Discovery
+from meltemi.core.view.upstream_tls import ClientTLS
 
+PLAIN = "envoy.transport_sockets.raw_buffer"
 BY_NAME = (Discovery.STRICT_DNS, Discovery.LOGICAL_DNS)
 
 
@@ -30,6 +32,8 @@ def cluster_message(cluster: Cluster) -> pb.Cluster:
     write_pool(cluster.pool, written, find_server_name=asks_name, check_server_name=checks_name)
     if cluster.outlier is not None:
         written.outlier_detection.CopyFrom(outlier_detection(cluster.outlier))
+    if cluster.mutual is not None:
+        _write_mutual(cluster.mutual, written)
     if cluster.tls is not None:
         written.transport_socket.CopyFrom(upstream_tls_socket(cluster.tls))
     if cluster.source:
@@ -38,6 +42,14 @@ def cluster_message(cluster: Cluster) -> pb.Cluster:
         written.upstream_bind_config.source_address.CopyFrom(source)
     _write_metadata(cluster, written)
     return written
+
+
+def _write_mutual(tls: ClientTLS, written: pb.Cluster) -> None:
+    """What an endpoint accepts is in its metadata (envoy/endpoints)."""
+    matches = written.transport_socket_matches
+    matches.add(name="tlsMode-istio", match=pb.struct(TLS_MODE), transport_socket=upstream_tls_socket(tls))
+    plain = pb.TransportSocket(name=PLAIN, typed_config=pb.any_of(pb.RawBuffer()))
+    matches.add(name="tlsMode-disabled", match=pb.struct({}), transport_socket=plain)
 
 
 def _write_dns(cluster: Cluster, written: pb.Cluster) -> None:

@@ -12,6 +12,8 @@ UNIX = "unix://"
 ISTIO = "istio"
 """Metadata that telemetry reads: `%UPSTREAM_METADATA(istio:workload)%`."""
 SOCKET_MATCH = "envoy.transport_socket_match"
+TLS_MODE = {"tlsMode": "istio"}
+"""Metadata of an endpoint that accepts mutual TLS."""
 
 
 def load_assignment(cluster: str, groups: tuple[Group, ...]) -> pb.ClusterLoadAssignment:
@@ -49,7 +51,7 @@ def endpoint_message(endpoint: Endpoint) -> pb.LbEndpoint:
     if endpoint.workload:
         written.metadata.filter_metadata[ISTIO].CopyFrom(pb.struct(known))
     if endpoint.tls:
-        written.metadata.filter_metadata[SOCKET_MATCH].CopyFrom(pb.struct({"tlsMode": "istio"}))
+        written.metadata.filter_metadata[SOCKET_MATCH].CopyFrom(pb.struct(TLS_MODE))
     return written
 
 

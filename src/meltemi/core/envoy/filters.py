@@ -15,6 +15,8 @@ from meltemi.core.envoy.cors import FILTER as CORS
 from meltemi.core.envoy.dynamic_dns import FILTER as RESOLVER
 from meltemi.core.envoy.dynamic_dns import resolver
 from meltemi.core.envoy.fault import FILTER as FAULT
+from meltemi.core.envoy.inner_protocol import FILTER as INNER_PROTOCOL
+from meltemi.core.envoy.inner_protocol import silent
 from meltemi.core.model.value import Value
 
 
@@ -37,6 +39,8 @@ class Place(Value, frozen=True, kw_only=True):
         return f"{side}.{self.name}{'.network' if self.network else ''}"
 
 
+PEER = Place(name="peer")
+"""Whether the caller came by mutual TLS, where the workload demands it (view/strict)."""
 AUTHENTICATION = Place(name="authentication")
 """Who asks."""
 AUTHORIZATION = Place(name="authorization")
@@ -46,9 +50,10 @@ POLICY = Place(name="policy")
 NETWORK_AUTHORIZATION = Place(name="authorization", network=True)
 NETWORK_POLICY = Place(name="policy", network=True)
 
-PLACES = (AUTHENTICATION, AUTHORIZATION, POLICY, NETWORK_AUTHORIZATION, NETWORK_POLICY)
+PLACES = (PEER, AUTHENTICATION, AUTHORIZATION, POLICY, NETWORK_AUTHORIZATION, NETWORK_POLICY)
 
 NOTHING: dict[Place, pb.Message] = {
+    PEER: pb.HTTPRBAC(),
     AUTHENTICATION: pb.JwtAuthentication(),
     AUTHORIZATION: pb.HTTPRBAC(),
     POLICY: pb.HTTPRBAC(),
@@ -58,6 +63,7 @@ NOTHING: dict[Place, pb.Message] = {
 """What an extension is until something is decided: without rules neither asks nor refuses."""
 
 KINDS: dict[Place, tuple[type[pb.Message], ...]] = {
+    PEER: (pb.HTTPRBAC,),
     AUTHENTICATION: (pb.JwtAuthentication,),
     AUTHORIZATION: (pb.HTTPRBAC,),
     POLICY: (pb.HTTPRBAC, pb.ExtAuthz),
@@ -72,7 +78,8 @@ def http_filters(side: Side, *, grpc_web: bool = False, by_name: bool = False) -
     resolve = [_http(RESOLVER, resolver())] if by_name else []
     translate = [_http("envoy.filters.http.grpc_web", pb.GrpcWeb())] if grpc_web else []
     return [
-        _http(CORS, pb.Cors()),  # first: a preflight carries no token and must not need one
+        *([_http_slot(PEER, side)] if side is Side.INBOUND else []),  # before anything is answered
+        _http(CORS, pb.Cors()),  # before who asks: a preflight carries no token and must not need one
         _http_slot(AUTHENTICATION, side),  # what it finds, the next two read
         _http_slot(AUTHORIZATION, side),
         _http_slot(POLICY, side),
@@ -80,6 +87,7 @@ def http_filters(side: Side, *, grpc_web: bool = False, by_name: bool = False) -
         _http("envoy.filters.http.grpc_stats", _grpc_stats()),
         _http(FAULT, pb.HTTPFault()),  # after policy: an injected fault must not hide a denial
         *resolve,
+        *([] if side is Side.INBOUND else [_http(INNER_PROTOCOL, silent())]),
         _http("envoy.filters.http.router", pb.Router()),  # last, always: it answers
     ]
 
@@ -89,9 +97,11 @@ def network_filters(side: Side) -> list[pb.Filter]:
     return [_network_slot(NETWORK_AUTHORIZATION, side), _network_slot(NETWORK_POLICY, side)]
 
 
-def nothing(place: Place, side: Side) -> pb.TypedExtensionConfig:
-    """The extension that does nothing."""
-    return pb.TypedExtensionConfig(name=place.extension(side), typed_config=pb.any_of(NOTHING[place]))
+def extension(place: Place, side: Side, config: pb.Message | None = None) -> pb.TypedExtensionConfig:
+    """What stands in a place; without `config` it does nothing."""
+    return pb.TypedExtensionConfig(
+        name=place.extension(side), typed_config=pb.any_of(NOTHING[place] if config is None else config)
+    )
 
 
 def _grpc_stats() -> pb.GrpcStats:

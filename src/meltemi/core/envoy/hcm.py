@@ -49,6 +49,14 @@ def manager(
     return written
 
 
+def write_caller(written: pb.HttpConnectionManager) -> None:
+    """Tell the application who called, in place of what the caller says of it: `X-Forwarded-Client-Cert`."""
+    written.forward_client_cert_details = pb.HttpConnectionManager.SANITIZE_SET
+    written.set_current_client_cert_details.subject.value = True
+    written.set_current_client_cert_details.uri = True
+    written.set_current_client_cert_details.dns = True
+
+
 def _certificates(side: Side) -> "pb.HttpConnectionManager.ForwardClientCertDetails.ValueType":
     """What a caller says of certificates that it has seen is only believed where the caller was authenticated."""
     if side is Side.GATEWAY:

@@ -5,10 +5,12 @@ Place:  view/inbound → [envoy/inbound] → pipeline/inbound
 
 from meltemi.core.envoy import pb
 from meltemi.core.envoy.filters import Side
-from meltemi.core.envoy.hcm import filter_of, manager
+from meltemi.core.envoy.hcm import filter_of, manager, write_caller
 from meltemi.core.envoy.listener import chain_match
+from meltemi.core.envoy.server_tls import server_tls_socket
 from meltemi.core.envoy.tcp import tcp_filters
-from meltemi.core.view.inbound import Inbound, InboundChain
+from meltemi.core.view.inbound import Inbound
+from meltemi.core.view.inbound_chains import InboundChain
 from meltemi.core.view.listener import Share
 
 TIMEOUT_HEADER_WINS = 0
@@ -78,6 +80,8 @@ def _chain(chain: InboundChain, inbound: Inbound) -> pb.FilterChain:
     written = pb.FilterChain(name=chain.name, filters=filters, filter_chain_match=chain_match(chain.match))
     if not written.filter_chain_match.ByteSize():
         written.ClearField("filter_chain_match")
+    if chain.tls is not None:
+        written.transport_socket.CopyFrom(server_tls_socket(chain.tls))
     return written
 
 
@@ -88,6 +92,8 @@ def _bytes(chain: InboundChain, inbound: Inbound) -> list[pb.Filter]:
 def _manager(chain: InboundChain, inbound: Inbound) -> pb.Filter:
     prefix = f"inbound_{inbound.addresses[0]}_{chain.match.port};"
     written = manager(Side.INBOUND, prefix, inbound.access_log, grpc_web=chain.grpc_web)
+    if chain.tls is not None:
+        write_caller(written)
     written.route_config.CopyFrom(_routes(chain))
     return filter_of(written)
 

@@ -24,7 +24,7 @@ from envoy.config.core.v3.base_pb2 import (
     RuntimeFractionalPercent,
     TransportSocket,
 )
-from envoy.config.core.v3.config_source_pb2 import V3, ConfigSource, ExtensionConfigSource
+from envoy.config.core.v3.config_source_pb2 import V3, ApiConfigSource, ConfigSource, ExtensionConfigSource
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
@@ -37,6 +37,8 @@ from envoy.config.listener.v3.listener_components_pb2 import (
     ListenerFilterChainMatchPredicate,
 )
 from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.rbac.v3.rbac_pb2 import RBAC as RBACRules  # noqa: N811  (a message)
+from envoy.config.rbac.v3.rbac_pb2 import Permission
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
     HeaderMatcher,
@@ -66,6 +68,7 @@ from envoy.extensions.filters.http.grpc_web.v3.grpc_web_pb2 import GrpcWeb
 from envoy.extensions.filters.http.jwt_authn.v3.config_pb2 import JwtAuthentication
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC as HTTPRBAC
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2 import Config as SetFilterState
 from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 import HttpInspector
 from envoy.extensions.filters.listener.original_dst.v3.original_dst_pb2 import OriginalDst
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
@@ -169,9 +172,11 @@ __all__ = [
     "OriginalDst",
     "OutlierDetection",
     "Percent",
+    "Permission",
     "PreviousHostsPredicate",
     "PreviousPrioritiesConfig",
     "QueryParameterMatcher",
+    "RBACRules",
     "RawBuffer",
     "RedirectAction",
     "RegexMatcher",
@@ -185,6 +190,7 @@ __all__ = [
     "Router",
     "RuntimeFractionalPercent",
     "SdsSecretConfig",
+    "SetFilterState",
     "SocketAddress",
     "StringMatcher",
     "Struct",
@@ -201,6 +207,7 @@ __all__ = [
     "VirtualHost",
     "ads",
     "any_of",
+    "beside",
     "duration",
     "name_of",
     "serialize",
@@ -258,6 +265,18 @@ def ads(*, patience: float = 0) -> ConfigSource:
     source = ConfigSource(resource_api_version=V3)
     source.ads.SetInParent()
     source.initial_fetch_timeout.CopyFrom(duration(patience))
+    return source
+
+
+def beside(cluster: str, *, patience: float) -> ConfigSource:
+    """Further configuration comes from a server beside this proxy. `patience` as for `ads`."""
+    source = ConfigSource(resource_api_version=V3)
+    source.initial_fetch_timeout.CopyFrom(duration(patience))
+    api = source.api_config_source
+    api.api_type = ApiConfigSource.GRPC
+    api.transport_api_version = V3
+    api.set_node_on_first_message_only = True
+    api.grpc_services.add().envoy_grpc.cluster_name = cluster
     return source
 
 

@@ -10,6 +10,8 @@ from meltemi.core.envoy.fault import FILTER as FAULT_FILTER
 from meltemi.core.envoy.fault import fault_config
 from meltemi.core.envoy.hashing import hash_policy
 from meltemi.core.envoy.headers import write_headers
+from meltemi.core.envoy.inner_protocol import FILTER as INNER_PROTOCOL
+from meltemi.core.envoy.inner_protocol import requests_inside
 from meltemi.core.envoy.match import route_match
 from meltemi.core.envoy.mirror import mirror_policy
 from meltemi.core.envoy.retry import retry_policy
@@ -29,6 +31,8 @@ def route_message(route: Route) -> pb.Route:
     write_headers(route.changes, written)
     if route.fault is not None:
         written.typed_per_filter_config[FAULT_FILTER].CopyFrom(pb.any_of(fault_config(route.fault)))
+    if len(route.splits) == 1 and route.splits[0].undeclared:
+        written.typed_per_filter_config[INNER_PROTOCOL].CopyFrom(pb.any_of(requests_inside()))
     if route.cors is not None:
         written.typed_per_filter_config[CORS_FILTER].CopyFrom(pb.any_of(cors_policy(route.cors)))
     return written
@@ -66,4 +70,6 @@ def _weight(split: Split) -> pb.ClusterWeight:
     write_headers(split.changes, written)
     if split.changes.host:
         written.host_rewrite_literal = split.changes.host
+    if split.undeclared:
+        written.typed_per_filter_config[INNER_PROTOCOL].CopyFrom(pb.any_of(requests_inside()))
     return written

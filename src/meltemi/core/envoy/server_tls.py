@@ -1,13 +1,11 @@
-"""Write the TLS that a gateway's server terminates as Envoy's DownstreamTlsContext.
+"""Write the TLS that a gateway or a sidecar terminates as Envoy's DownstreamTlsContext.
 
-Place:  view/gateway ServerTLS → [envoy/server_tls] → envoy/listener
+Place:  view/{gateway,mesh_tls} ServerTLS → [envoy/server_tls] → envoy/{listener,inbound}
 """
 
 from meltemi.core.envoy import pb
+from meltemi.core.envoy.secrets import names_of, prefixes_of, secret
 from meltemi.core.view.listener import ServerTLS
-
-SECRET_PATIENCE = 5
-"""Seconds that a listener waits for its secrets before it serves its other chains."""
 
 
 def server_tls_socket(tls: ServerTLS) -> pb.TransportSocket:
@@ -26,8 +24,8 @@ def _common(tls: ServerTLS) -> pb.CommonTlsContext:
     if tls.max_version:
         parameters.tls_maximum_protocol_version = _version(tls.max_version)
     parameters.cipher_suites.extend(tls.ciphers)
-    for secret in tls.secrets:
-        common.tls_certificate_sds_secret_configs.append(_secret(secret))
+    parameters.ecdh_curves.extend(tls.curves)
+    common.tls_certificate_sds_secret_configs.extend(secret(name) for name in tls.secrets)
     for chain, key in tls.certificates:
         certificate = common.tls_certificates.add()
         certificate.certificate_chain.filename = chain
@@ -41,32 +39,18 @@ def _write_validation(tls: ServerTLS, common: pb.CommonTlsContext) -> None:
     rules = pb.CertificateValidationContext(
         verify_certificate_spki=tls.spki_hashes,
         verify_certificate_hash=tls.certificate_hashes,
-        match_typed_subject_alt_names=_names(tls.subject_alt_names),
+        match_typed_subject_alt_names=[*names_of(tls.subject_alt_names), *prefixes_of(tls.san_prefixes)],
     )
     if tls.revoked_file:
         rules.crl.filename = tls.revoked_file
     if tls.trusted_secret:
         combined = common.combined_validation_context
         combined.default_validation_context.CopyFrom(rules)
-        combined.validation_context_sds_secret_config.CopyFrom(_secret(tls.trusted_secret))
+        combined.validation_context_sds_secret_config.CopyFrom(secret(tls.trusted_secret))
     elif tls.trusted_file:
         rules.trusted_ca.filename = tls.trusted_file
         common.validation_context.CopyFrom(rules)
 
 
-def _names(names: tuple[str, ...]) -> list[pb.SubjectAltNameMatcher]:
-    """A name may be of any of the types that Istio's certificates use."""
-    kinds = (pb.SubjectAltNameMatcher.URI, pb.SubjectAltNameMatcher.DNS)
-    return [
-        pb.SubjectAltNameMatcher(san_type=kind, matcher=pb.StringMatcher(exact=name))
-        for name in names
-        for kind in kinds
-    ]
-
-
 def _version(name: str) -> "pb.TlsParameters.TlsProtocol.ValueType":
     return pb.TlsParameters.TlsProtocol.Value(name)
-
-
-def _secret(name: str) -> pb.SdsSecretConfig:
-    return pb.SdsSecretConfig(name=name, sds_config=pb.ads(patience=SECRET_PATIENCE))

@@ -11,6 +11,7 @@ from meltemi.core.model.kube.pod import Pod
 from meltemi.core.model.kube.service import Service
 from meltemi.core.model.kube.workload import Deployment, ReplicaSet
 from meltemi.core.model.later import LATER
+from meltemi.core.model.security.peer_authentication import PeerAuthentication
 from meltemi.core.model.traffic.destination_rule import DestinationRule
 from meltemi.core.model.traffic.gateway import Gateway
 from meltemi.core.model.traffic.service_entry import ServiceEntry, WorkloadEntry
@@ -19,6 +20,7 @@ from meltemi.core.model.traffic.virtual_service import VirtualService
 from meltemi.core.model.value import Value
 
 NETWORKING = "networking.istio.io"
+SECURITY = "security.istio.io"
 
 
 class KindRole(StrEnum):
@@ -59,11 +61,19 @@ class Kind(Value, frozen=True, kw_only=True):
         return f"{self.group}/{self.versions[0]}" if self.group else self.versions[0]
 
 
-def _mesh(kind: str, plural: str, short: str, spec: type[Value]) -> Kind:
+def _mesh(
+    kind: str,
+    plural: str,
+    short: str,
+    spec: type[Value],
+    *,
+    group: str = NETWORKING,
+    versions: tuple[str, ...] = ("v1", "v1beta1", "v1alpha3"),
+) -> Kind:
     return Kind(
-        group=NETWORKING,
+        group=group,
         kind=kind,
-        versions=("v1", "v1beta1", "v1alpha3"),
+        versions=versions,
         plural=plural,
         singular=kind.lower(),
         short_names=(short,),
@@ -103,6 +113,14 @@ _EFFECTIVE = (
     _mesh("DestinationRule", "destinationrules", "dr", DestinationRule),
     _mesh("Gateway", "gateways", "gw", Gateway),
     _mesh("ServiceEntry", "serviceentries", "se", ServiceEntry),
+    _mesh(
+        "PeerAuthentication",
+        "peerauthentications",
+        "pa",
+        PeerAuthentication,
+        group=SECURITY,
+        versions=("v1", "v1beta1"),
+    ),
     _kube("Namespace", "namespaces", Namespace, "ns", namespaced=False),
     _kube("Service", "services", Service, "svc"),
     _kube("Endpoints", "endpoints", Endpoints, "ep"),

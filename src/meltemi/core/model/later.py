@@ -14,7 +14,6 @@ _ISTIO: tuple[Row, ...] = (
     ("networking.istio.io", "EnvoyFilter", ("v1alpha3",), "envoyfilters", (), True),
     ("networking.istio.io", "ProxyConfig", ("v1beta1",), "proxyconfigs", (), True),
     ("security.istio.io", "AuthorizationPolicy", ("v1", "v1beta1"), "authorizationpolicies", ("ap",), True),
-    ("security.istio.io", "PeerAuthentication", ("v1", "v1beta1"), "peerauthentications", ("pa",), True),
     ("security.istio.io", "RequestAuthentication", ("v1", "v1beta1"), "requestauthentications", ("ra",), True),
     ("telemetry.istio.io", "Telemetry", ("v1", "v1alpha1"), "telemetries", ("telemetry",), True),
     ("extensions.istio.io", "WasmPlugin", ("v1alpha1",), "wasmplugins", (), True),

@@ -6,6 +6,8 @@ API:    istio.mesh.v1alpha1.MeshConfig; fields that have no effect yet are known
 
 from enum import StrEnum
 
+import msgspec
+
 from meltemi.core.model.traffic.destination_rule import LocalityLoadBalancerSetting, TcpKeepalive
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
@@ -41,6 +43,24 @@ class InboundTrafficPolicy(Value, frozen=True, kw_only=True):
     mode: InboundMode = InboundMode.PASSTHROUGH
 
 
+class TLSProtocol(StrEnum):
+    """Message MeshConfig.TLSConfig.TLSProtocol."""
+
+    TLS_AUTO = "TLS_AUTO"
+    TLSV1_2 = "TLSV1_2"
+    TLSV1_3 = "TLSV1_3"
+
+
+class MeshTLS(Value, frozen=True, kw_only=True):
+    """Message MeshConfig.TLSConfig, for TLS between workloads."""
+
+    min_protocol_version: TLSProtocol = TLSProtocol.TLS_AUTO
+    """TLS_AUTO is 1.3 here: both ends are the mesh's own. (Istio: 1.2)"""
+    cipher_suites: tuple[str, ...] = ()
+    """Of TLS 1.2; those of 1.3 cannot be chosen."""
+    ecdh_curves: tuple[str, ...] = ()
+
+
 class MeshConfig(Value, frozen=True, kw_only=True):
     """Settings of the whole mesh, with Istio's defaults (`istio.io/docs/reference/config/istio.mesh.v1alpha1`)."""
 
@@ -57,6 +77,11 @@ class MeshConfig(Value, frozen=True, kw_only=True):
     root_namespace: str = "istio-system"
     """Where configuration for all namespaces stands."""
     trust_domain: str = "cluster.local"
+    trust_domain_aliases: tuple[str, ...] = ()
+    """Former names: identities of these are as good as those of the trust domain itself."""
+    enable_auto_mtls: bool = True
+    """Callers use mutual TLS where both sides have a sidecar and no DestinationRule says otherwise."""
+    mesh_mtls: MeshTLS = msgspec.field(default=MeshTLS(), name="meshMTLS")
     access_log_file: str = ""
     """`/dev/stdout`, or empty for none."""
     access_log_format: str = ""

@@ -29,7 +29,6 @@ KEPT = frozenset(
         "defaultTrafficPolicy",
         "disableEnvoyListenerLog",
         "discoverySelectors",
-        "enableAutoMtls",
         "enableEnvoyAccessLogService",
         "enablePrometheusMerge",
         "extensionProviders",
@@ -38,7 +37,6 @@ KEPT = frozenset(
         "inboundClusterStatName",
         "ingressClass",
         "ingressControllerMode",
-        "meshMTLS",
         "outboundClusterStatName",
         "pathNormalization",
         "proxyHttpPort",
@@ -46,7 +44,6 @@ KEPT = frozenset(
         "serviceSettings",
         "thriftConfig",
         "tlsDefaults",
-        "trustDomainAliases",
         "verifyCertificateAtClient",
         # Istio up to 1.4
         "authPolicy",

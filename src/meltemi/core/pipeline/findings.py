@@ -1,6 +1,6 @@
 """What the mesh has to say across documents.
 
-Place:  view/{routing,destination}_findings → [pipeline/findings] → API, status, `compile`
+Place:  view/{routing,destination,peer}_findings → [pipeline/findings] → API, status, `compile`
 """
 
 from typing import cast
@@ -8,6 +8,7 @@ from typing import cast
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.finding import Finding
 from meltemi.core.view.destination_findings import destination_findings
+from meltemi.core.view.peer_findings import peer_findings
 from meltemi.core.view.routing_findings import routing_findings
 
 
@@ -17,4 +18,4 @@ def findings(e: Engine) -> tuple[Finding, ...]:
     Those of single documents are kept with the documents.
     """
     unsound = cast("tuple[Finding, ...]", e.read(("unsound",)) or ())
-    return (*e.get(destination_findings), *e.get(routing_findings), *unsound)
+    return (*e.get(destination_findings), *e.get(routing_findings), *e.get(peer_findings), *unsound)

@@ -4,6 +4,7 @@ Place:  view/{inbound,cluster} → envoy → [pipeline/inbound] → pipeline/slo
 """
 
 from meltemi.core.compose.mesh import mesh
+from meltemi.core.compose.peer_authentication import PeerModes, modes_of
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.cluster import cluster_message
 from meltemi.core.envoy.inbound import inbound_message
@@ -19,7 +20,8 @@ from meltemi.core.view.names import INBOUND_PASSTHROUGH_CLUSTER
 
 def inbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """One listener, a cluster for each port that a service names, and one for the others."""
-    listener = Call(function=inbound_body, args=(scope.targets, scope.ip_families))
+    modes = e.get(modes_of, scope.namespace, scope.labels)
+    listener = Call(function=inbound_body, args=(scope.targets, scope.ip_families, modes))
     passing = Call(function=inbound_passthrough_body, args=())
     ports = e.get(inbound_ports, scope.targets).values()
     return (
@@ -36,9 +38,9 @@ def inbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     )
 
 
-def inbound_body(e: Engine, targets: tuple[Target, ...], families: tuple[str, ...]) -> Resource:
+def inbound_body(e: Engine, targets: tuple[Target, ...], families: tuple[str, ...], modes: PeerModes) -> Resource:
     """The inbound listener."""
-    settled = e.get(inbound_listener, targets, families)
+    settled = e.get(inbound_listener, targets, families, modes)
     return resource_of(ResourceType.LISTENER, inbound_message(settled), needs=settled.needs, origin=settled.origin)
 
 

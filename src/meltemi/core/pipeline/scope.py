@@ -8,6 +8,7 @@ from ipaddress import ip_address
 
 from meltemi.core.compose.destination_rules import rule_heads
 from meltemi.core.compose.gateways import selections
+from meltemi.core.compose.peer_authentication import peer_selectors
 from meltemi.core.compose.registry import endpoints, hosts, service
 from meltemi.core.compose.virtual_services import heads
 from meltemi.core.compose.workloads import NETWORK_LABEL, locality_of, workload
@@ -46,7 +47,7 @@ def _families(addresses: tuple[str, ...]) -> tuple[str, ...]:
 
 def selecting_labels(e: Engine) -> frozenset[str]:
     """Labels of workloads that some document asks for."""
-    found = {name for h in e.get(rule_heads) for name, _ in h.selector}
+    found = {name for h in e.get(rule_heads) for name, _ in h.selector} | e.get(peer_selectors)
     found |= {name for chosen in e.get(selections) for name, _ in chosen.selector}
     for h in e.get(heads):
         found |= e.get(label_names, h.key) | e.get(connection_labels, h.key)

@@ -21,4 +21,4 @@ def slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
         if scope.role is Role.SIDECAR
         else e.get(gateway_slots, scope)
     )
-    return (*e.get(cluster_slots, scope), *e.get(endpoint_slots, scope), *extension_slots(scope), *own)
+    return (*e.get(cluster_slots, scope), *e.get(endpoint_slots, scope), *e.get(extension_slots, scope), *own)

@@ -15,12 +15,13 @@ from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Origin
 from meltemi.core.model.mesh import InboundMode, MeshConfig
 from meltemi.core.model.registry.service import AppProtocol, Endpoint, Resolution, Service
-from meltemi.core.model.traffic.destination_rule import SimpleLB
+from meltemi.core.model.traffic.destination_rule import ClientTLSMode, SimpleLB
 from meltemi.core.model.units import PortNumber, Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.connection_pool import Http, Pool, effective_pool
 from meltemi.core.view.endpoints import NOWHERE, Group, assignment, preference
 from meltemi.core.view.load_balancer import Balancer, Pick, effective_balancer
+from meltemi.core.view.mesh_tls import all_take_tls, identities, inner_protocol, workload_client
 from meltemi.core.view.names import (
     BLACK_HOLE_CLUSTER,
     INBOUND_PASSTHROUGH_CLUSTER,
@@ -54,6 +55,8 @@ class Cluster(Value, frozen=True, kw_only=True):
     balancer: Balancer = Balancer()
     outlier: Outlier | None = None
     tls: ClientTLS | None = None
+    mutual: ClientTLS | None = None
+    """Instead of `tls`: towards those endpoints only that say that they accept it; plain text to the others."""
     groups: tuple[Group, ...] = ()
     """Endpoints of clusters that ask DNS; those of others come by themselves."""
     dns_refresh: Seconds = Seconds(60)
@@ -99,13 +102,15 @@ def outbound_cluster(e: Engine, aim: Aim, gateway: bool) -> Cluster | None:
     settings = mesh(e)
     pool = effective_pool(policy.connection_pool, settings, written.protocol, gateway=gateway)
     by_name = kind in (Discovery.STRICT_DNS, Discovery.LOGICAL_DNS)
+    tls, mutual = _tls(e, aim, policy, kind, pool.http)
     return Cluster(
         name=aim.cluster,
         discovery=kind,
         pool=pool,
         balancer=_balancer(e, aim, policy, kind),
         outlier=effective_outlier(policy.outlier_detection),
-        tls=effective_tls(policy.tls, http=pool.http, mesh_sni=f"outbound_.{aim.port}_.{aim.subset}_.{aim.host}"),
+        tls=tls,
+        mutual=mutual,
         groups=e.get(assignment, aim, NOWHERE) if by_name else (),
         dns_refresh=settings.dns_refresh_rate,
         host=aim.host,
@@ -113,6 +118,27 @@ def outbound_cluster(e: Engine, aim: Aim, gateway: bool) -> Cluster | None:
         service=f"{found.namespace}/{found.name}",
         origin=_origins(policy, found),
     )
+
+
+def _tls(e: Engine, aim: Aim, policy: Policy, kind: Discovery, http: Http) -> tuple[ClientTLS | None, ClientTLS | None]:
+    """(TLS to all endpoints, mutual TLS to those that accept it): what is written, else what the mesh does itself."""
+    settings, written = mesh(e), policy.tls
+    if written is not None and written.mode is not ClientTLSMode.ISTIO_MUTUAL:
+        return effective_tls(written, http=http), None
+    found, port = e.get(service, aim.host), e.get(port_of, aim.host, aim.port)
+    if found is None or port is None or (written is None and (found.mesh_external or not settings.enable_auto_mtls)):
+        return None, None
+    own = workload_client(
+        settings,
+        (written.subject_alt_names if written else ()) or e.get(identities, aim.host, aim.port),
+        sni=(written.sni if written else "") or f"outbound_.{aim.port}_.{aim.subset}_.{aim.host}",
+        alpn=inner_protocol(port.protocol, http),
+    )
+    if written is not None:
+        return own, None
+    if kind is Discovery.ORIGINAL_DST:  # Envoy knows nothing of such an endpoint but its address
+        return (own if e.get(all_take_tls, aim.host, aim.port) else None), None
+    return None, own
 
 
 def _origins(policy: Policy, found: Service) -> tuple[Origin, ...]:

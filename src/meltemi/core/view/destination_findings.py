@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from meltemi.core.check.report import at, on, warning
 from meltemi.core.compose.destination_rules import (
     RuleHead,
-    destination_rule,
     rule_head,
     rule_heads,
     rule_index,
@@ -20,7 +19,6 @@ from meltemi.core.compose.registry import hosts, joins, made, makers, service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Path
 from meltemi.core.model.finding import Finding
-from meltemi.core.model.traffic.destination_rule import ClientTLSMode, TrafficPolicy
 
 POLICY = Path("spec.trafficPolicy")
 
@@ -40,7 +38,7 @@ def rule_findings(e: Engine, key: Key) -> tuple[Finding, ...]:
     h = e.get(rule_head, key)
     if h is None:
         return ()
-    return (*_unmatched(e, h), *_shadowed(e, h), *_mutual(e, key))
+    return (*_unmatched(e, h), *_shadowed(e, h))
 
 
 def _unmatched(e: Engine, h: RuleHead) -> Iterator[Finding]:
@@ -70,31 +68,6 @@ def _shadowed(e: Engine, h: RuleHead) -> Iterator[Finding]:
     if apart is not None and not merged:
         message = f"{apart.key}, which is older, speaks for {h.host!r} and is exported otherwise"
         yield on(h.key, warning("M3204", Path("spec"), message, "rules for one host are merged if 'exportTo' is equal"))
-
-
-def _mutual(e: Engine, key: Key) -> Iterator[Finding]:
-    """The mesh's own certificates come later; until then nothing weaker takes their place."""
-    spec = e.get(destination_rule, key)
-    if spec is None:
-        return
-    policies = [(POLICY, spec.traffic_policy)]
-    policies += [
-        (at(Path("spec"), "subsets", i, "trafficPolicy"), s.traffic_policy) for i, s in enumerate(spec.subsets)
-    ]
-    for path, policy in policies:
-        for place in _mutual_places(path, policy):
-            message = "the mesh has no certificates of its own yet: connections are refused, not sent in plain text"
-            yield on(key, warning("M3205", place, message, "remove it, or write mode DISABLE"))
-
-
-def _mutual_places(path: Path, policy: TrafficPolicy | None) -> Iterator[Path]:
-    if policy is None:
-        return
-    if policy.tls and policy.tls.mode is ClientTLSMode.ISTIO_MUTUAL:
-        yield at(path, "tls", "mode")
-    for i, own in enumerate(policy.port_level_settings):
-        if own.tls and own.tls.mode is ClientTLSMode.ISTIO_MUTUAL:
-            yield at(path, "portLevelSettings", i, "tls", "mode")
 
 
 def host_findings(e: Engine, host: str) -> tuple[Finding, ...]:

@@ -20,6 +20,7 @@ from meltemi.core.model.value import Value
 from meltemi.core.view.access_log import access_log
 from meltemi.core.view.destination import exists
 from meltemi.core.view.listener import TLS, Chain, ChainMatch, Listener, ServerTLS, Share, distinct
+from meltemi.core.view.mesh_tls import AUTHORITIES, CERTIFICATE
 from meltemi.core.view.route import Client, Route, routes_of
 from meltemi.core.view.tcp_route import Connections, tcp_rules, tls_rules
 from meltemi.core.view.virtual_host import VirtualHost, client_labels, needed
@@ -247,13 +248,14 @@ def _needs(e: Engine, servers: tuple[Bound, ...], place: Place) -> frozenset[str
 def server_tls(written: ServerTLSSettings, *, http: bool) -> ServerTLS:
     """Settle the TLS of a server. Secrets are asked for by the names that Istio's agents use."""
     mutual = written.mode in MUTUAL
-    secrets, trusted = _secrets(written) if written.mode is not ServerTLSMode.ISTIO_MUTUAL else (("default",), "ROOTCA")
-    own = tuple((c.server_certificate, c.private_key) for c in written.tls_certificates)
+    own = written.mode is ServerTLSMode.ISTIO_MUTUAL
+    secrets, trusted = ((CERTIFICATE,), AUTHORITIES) if own else _secrets(written)
+    several = tuple((c.server_certificate, c.private_key) for c in written.tls_certificates)
     single = ((written.server_certificate, written.private_key),) if written.server_certificate else ()
     return ServerTLS(
         secrets=secrets,
         trusted_secret=trusted if mutual else "",
-        certificates=() if secrets else own or single,
+        certificates=() if secrets else several or single,
         trusted_file=written.ca_certificates if mutual and not trusted else "",
         revoked_file=written.ca_crl,
         client_certificate=mutual and written.mode is not ServerTLSMode.OPTIONAL_MUTUAL,

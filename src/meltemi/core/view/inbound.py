@@ -4,21 +4,27 @@ Place:  model/proxy Scope.targets → [view/inbound] → envoy/inbound, pipeline
 Source: Istio, "Understanding Traffic Routing", inbound traffic; "Protocol Selection"
 
 One listener takes everything that interception leads to it. Ports that a service names have chains of their own; the
-first bytes decide on ports without a declared protocol, and on ports that no service names.
+first bytes decide on ports without a declared protocol, and on ports that no service names (view/inbound_chains).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+from msgspec import structs
 
 from meltemi.core.compose.mesh import mesh
+from meltemi.core.compose.peer_authentication import PeerModes
 from meltemi.core.compose.registry import port_of, service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Origin
 from meltemi.core.model.proxy import Target
 from meltemi.core.model.registry.service import AppProtocol
+from meltemi.core.model.security.peer_authentication import MutualTLSMode
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.access_log import LogTo, access_log
-from meltemi.core.view.listener import PLAIN_HTTP, RAW, ChainMatch
+from meltemi.core.view.inbound_chains import InboundChain, chain, entries
+from meltemi.core.view.listener import ChainMatch, ServerTLS
+from meltemi.core.view.mesh_tls import workload_tls
 from meltemi.core.view.names import BLACK_HOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, cluster_name
 
 NAME = "virtualInbound"
@@ -38,20 +44,6 @@ class Port(Value, frozen=True, kw_only=True):
     @property
     def cluster(self) -> str:
         return cluster_name("inbound", self.target)
-
-
-class InboundChain(Value, frozen=True, kw_only=True):
-    """A chain: requests or bytes to one cluster."""
-
-    name: str
-    match: ChainMatch = ChainMatch()
-    cluster: str
-    http: bool = False
-    grpc_web: bool = False
-    number: int = 0
-    """The service's port, of which the virtual host is named; 0 where there is no service."""
-    operation: str = ""
-    """What traces call the requests."""
 
 
 class Inbound(Value, frozen=True, kw_only=True):
@@ -90,13 +82,15 @@ def port_at(e: Engine, targets: tuple[Target, ...], target: int) -> Port | None:
     return e.get(inbound_ports, targets).get(target)
 
 
-def inbound_listener(e: Engine, targets: tuple[Target, ...], families: tuple[str, ...]) -> Inbound:
-    """The listener for all calls to the workload."""
+def inbound_listener(e: Engine, targets: tuple[Target, ...], families: tuple[str, ...], modes: PeerModes) -> Inbound:
+    """The listener for all calls to the workload. `modes`: what it demands of callers."""
     settings = mesh(e)
     ports = e.get(inbound_ports, targets)
-    own = settings.proxy_inbound_listen_port
-    chains = (_loop(own), *(c for port in ports.values() for c in _chains(port)), *_others())
-    origins = [found.origin for port in ports.values() if (found := e.get(service, port.host))]
+    own, tls = settings.proxy_inbound_listen_port, workload_tls(settings)
+    named = (c for port in ports.values() for c in _chains(port, modes.at(port.target), tls))
+    others = (c for number in _unnamed(modes, ports) for c in _passing(number, modes.at(number), tls))
+    chains = (_loop(own), *named, *others)
+    services = [found.origin for port in ports.values() if (found := e.get(service, port.host))]
     return Inbound(
         addresses=tuple(WILDCARDS[f] for f in WILDCARDS if f in families) or (WILDCARDS["ipv4"],),
         port=own,
@@ -106,7 +100,7 @@ def inbound_listener(e: Engine, targets: tuple[Target, ...], families: tuple[str
         detection_timeout=settings.protocol_detection_timeout,
         access_log=e.get(access_log),
         needs=frozenset(c.cluster for c in chains),
-        origin=tuple(dict.fromkeys(origins)),
+        origin=tuple(dict.fromkeys((*services, *modes.origin))),
     )
 
 
@@ -115,31 +109,27 @@ def _loop(own: int) -> InboundChain:
     return InboundChain(name=f"{NAME}-blackhole", match=ChainMatch(port=own), cluster=BLACK_HOLE_CLUSTER)
 
 
-def _chains(port: Port) -> tuple[InboundChain, ...]:
-    """Plain HTTP has a chain of its own; TLS that a client wrapped it in is not ours to open."""
-    name = f"0.0.0.0_{port.target}"
-    raw = InboundChain(name=name, match=ChainMatch(port=port.target), cluster=port.cluster)
-    if not port.protocol.is_http and port.protocol is not AppProtocol.AUTO:
-        return (raw,)
-    sniffed = port.protocol is AppProtocol.AUTO
-    match = ChainMatch(port=port.target, transport=RAW, protocols=PLAIN_HTTP if sniffed else ())
-    http = InboundChain(
-        name=f"{name}-http" if sniffed else name,
-        match=match,
+def _chains(port: Port, mode: MutualTLSMode, tls: ServerTLS) -> Iterator[InboundChain]:
+    base = InboundChain(
+        name=f"0.0.0.0_{port.target}",
+        match=ChainMatch(port=port.target),
         cluster=port.cluster,
-        http=True,
         grpc_web=port.protocol is AppProtocol.GRPC_WEB,
         number=port.number,
         operation=f"{port.host}:{port.number}/*",
     )
-    return (http, raw) if sniffed else (http,)
+    return (chain(entry, base, tls) for entry in entries(port.protocol, mode))
 
 
-def _others() -> tuple[InboundChain, ...]:
-    """Ports that no service names."""
+def _unnamed(modes: PeerModes, ports: Mapping[int, Port]) -> Iterator[int]:
+    """Ports without a service of which something else is demanded; 0 stands for all others."""
+    yield from (number for number, _ in modes.ports if number not in ports)
+    yield 0
+
+
+def _passing(number: int, mode: MutualTLSMode, tls: ServerTLS) -> Iterator[InboundChain]:
     cluster = INBOUND_PASSTHROUGH_CLUSTER
-    match = ChainMatch(transport=RAW, protocols=PLAIN_HTTP)
-    return (
-        InboundChain(name=f"{NAME}-catchall-http", match=match, cluster=cluster, http=True, operation=f"{cluster}/*"),
-        InboundChain(name=NAME, cluster=cluster),
-    )
+    name = f"{NAME}_{number}" if number else NAME
+    base = InboundChain(name=name, match=ChainMatch(port=number), cluster=cluster, operation=f"{cluster}/*")
+    requests = structs.replace(base, name=f"{name}-catchall")
+    return (chain(entry, requests if entry.http else base, tls) for entry in entries(AppProtocol.AUTO, mode))

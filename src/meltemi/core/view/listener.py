@@ -20,7 +20,7 @@ TLS = "tls"
 
 
 class ServerTLS(Value, frozen=True, kw_only=True):
-    """TLS that a gateway terminates; certificates are files, or secrets asked for by name."""
+    """TLS that a proxy terminates; certificates are files, or secrets asked for by name."""
 
     secrets: tuple[str, ...] = ()
     """Names of the secrets with certificate and key, as Istio's agents ask for them."""
@@ -33,12 +33,15 @@ class ServerTLS(Value, frozen=True, kw_only=True):
     client_certificate: bool = False
     """A client must show a certificate."""
     subject_alt_names: tuple[str, ...] = ()
+    san_prefixes: tuple[str, ...] = ()
+    """How a URI name of the client's certificate may begin."""
     spki_hashes: tuple[str, ...] = ()
     certificate_hashes: tuple[str, ...] = ()
     min_version: str = ""
     """`TLSv1_2` and the like, as Envoy calls them; empty is Envoy's default."""
     max_version: str = ""
     ciphers: tuple[str, ...] = ()
+    curves: tuple[str, ...] = ()
     alpn: tuple[str, ...] = ("h2", "http/1.1")
 
 

@@ -16,6 +16,7 @@ from meltemi.core.view.fault import Fault, effective_fault
 from meltemi.core.view.hashing import Hash, hash_of
 from meltemi.core.view.headers import HeaderChanges, header_changes, route_header_changes
 from meltemi.core.view.match import RequestMatch, request_match
+from meltemi.core.view.mesh_tls import undeclared
 from meltemi.core.view.mirror import Mirror, written_mirrors
 from meltemi.core.view.retry import Retry, effective_retry, longest_wait
 from meltemi.core.view.rewrite import (
@@ -53,6 +54,8 @@ class Split(Value, frozen=True, kw_only=True):
     to: Target
     weight: int = 1
     changes: HeaderChanges = HeaderChanges()
+    undeclared: bool = False
+    """The route must say that requests are inside, for the cluster takes bytes as well (view/mesh_tls)."""
 
     @property
     def has_changes(self) -> bool:
@@ -100,7 +103,7 @@ def default_route(e: Engine, host: str, client: Client) -> Route:
     hashes = hash_of(e, to, client.namespace)
     return Route(
         name=DEFAULT_NAME,
-        splits=(Split(to=to),),
+        splits=(Split(to=to, undeclared=e.get(undeclared, to, client.namespace)),),
         retry=effective_retry(None, hashed=bool(hashes)),
         hashes=hashes,
     )
@@ -183,7 +186,12 @@ def _split(e: Engine, written: HTTPRouteDestination, rule: Rule, client: Client,
     if written.destination is None:
         raise ValueError("a destination was asked for and there is none")
     to = target(e, written.destination, namespace=rule.namespace, port=client.port)
-    return Split(to=to, weight=1 if alone else written.weight or 0, changes=header_changes(written.headers))
+    return Split(
+        to=to,
+        weight=1 if alone else written.weight or 0,
+        changes=header_changes(written.headers),
+        undeclared=e.get(undeclared, to, client.namespace),
+    )
 
 
 def _mirrors(e: Engine, rule: Rule, client: Client) -> tuple[Mirror, ...]:

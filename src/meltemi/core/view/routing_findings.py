@@ -175,7 +175,7 @@ def _without_effect(server: Bound) -> Iterator[Finding]:
     if tls is None or server.kind is not Kind.TLS:
         return
     path = at(server.origin.path, "tls")
-    if tls.mode in (ServerTLSMode.AUTO_PASSTHROUGH, ServerTLSMode.ISTIO_MUTUAL):
+    if tls.mode is ServerTLSMode.AUTO_PASSTHROUGH:
         message = f"{tls.mode.value} has no effect yet"
         yield _on(server.origin.key, warning("M3110", at(path, "mode"), message, "use PASSTHROUGH or SIMPLE"))
     elif tls.credential_name or tls.credential_names:

@@ -3,8 +3,7 @@
 Place:  model/traffic ClientTLSSettings → [view/upstream_tls] → envoy/upstream_tls
 Source: Istio, "Destination Rule", message ClientTLSSettings
 
-What cannot be done yet is never replaced by something weaker: with ISTIO_MUTUAL the proxy asks for the mesh's
-certificates under the names that they will have, and until it gets them no connection is made.
+ISTIO_MUTUAL is settled by view/mesh_tls: it is what the mesh does by itself between sidecars.
 """
 
 from meltemi.core.model.traffic.destination_rule import ClientTLSMode, ClientTLSSettings
@@ -13,9 +12,6 @@ from meltemi.core.view.connection_pool import Http
 
 SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
 """Debian's and Ubuntu's bundle: who checks servers of the outside world and names no CA of his own."""
-MESH_CERTIFICATE = "default"
-MESH_CA = "ROOTCA"
-"""Secrets with the workload's own certificate and with the mesh's CA, as Istio's agents call them."""
 
 
 class ClientTLS(Value, frozen=True, kw_only=True):
@@ -31,9 +27,16 @@ class ClientTLS(Value, frozen=True, kw_only=True):
     revoked: str = ""
     names: tuple[str, ...] = ()
     """One of which the server's certificate must show; empty: the name that is asked for, where it is checked."""
+    name_prefixes: tuple[str, ...] = ()
+    """How a URI name of the server's certificate may begin, where `names` is empty."""
     sni: str = ""
     """Empty: the host of the request."""
     alpn: tuple[str, ...] = ()
+    min_version: str = "TLSv1_2"
+    """`TLSv1_2` or `TLSv1_3`, as Envoy calls them."""
+    ciphers: tuple[str, ...] = ()
+    """Of TLS 1.2; empty is Envoy's default, as for `curves`."""
+    curves: tuple[str, ...] = ()
 
     @property
     def checks(self) -> bool:
@@ -41,19 +44,11 @@ class ClientTLS(Value, frozen=True, kw_only=True):
         return bool(self.trusted or self.trusted_secret)
 
 
-def effective_tls(written: ClientTLSSettings | None, *, http: Http, mesh_sni: str) -> ClientTLS | None:
-    """Settle; None is plain text. `mesh_sni` is the server name between sidecars."""
-    if written is None or written.mode is ClientTLSMode.DISABLE:
+def effective_tls(written: ClientTLSSettings, *, http: Http) -> ClientTLS | None:
+    """Settle all modes but ISTIO_MUTUAL; None is plain text."""
+    if written.mode is ClientTLSMode.DISABLE:
         return None
     alpn = ("h2",) if http is Http.HTTP2 else ("h2", "http/1.1") if http is Http.CLIENT else ()
-    if written.mode is ClientTLSMode.ISTIO_MUTUAL:
-        return ClientTLS(
-            secret=MESH_CERTIFICATE,
-            trusted_secret=MESH_CA,
-            names=written.subject_alt_names,
-            sni=written.sni or mesh_sni,
-            alpn=("istio", *(alpn or ("http/1.1",))),
-        )
     shows = written.mode is ClientTLSMode.MUTUAL
     trusted_secret = f"kubernetes://{written.credential_name}-cacert" if written.credential_name else ""
     return ClientTLS(

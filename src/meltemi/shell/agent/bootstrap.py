@@ -1,7 +1,8 @@
 """The configuration that Envoy starts with: where the control plane is, who asks, and the two pages of its own.
 
 Place:  shell/agent · settings → [bootstrap] → Envoy; all else comes by xDS
-Source: ports and names are Istio's: admin 15000, metrics 15090, readiness 15021, cluster `xds-grpc`
+Source: ports and names are Istio's: admin 15000, metrics 15090, readiness 15021, clusters `xds-grpc`,
+        `sds-grpc`
 """
 
 import json
@@ -12,7 +13,7 @@ from meltemi.shell.agent.settings import ADMIN_PORT, METRICS_PORT, READY_PORT, S
 
 Json = dict[str, Any]
 
-XDS_CLUSTER = "xds-grpc"
+XDS_CLUSTER, SDS_CLUSTER = "xds-grpc", "sds-grpc"
 _TYPE = "type.googleapis.com/"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -54,7 +55,8 @@ def bootstrap(settings: Settings) -> Json:
         },
         "static_resources": {
             "clusters": [
-                _xds(settings.xds_socket),
+                _grpc(XDS_CLUSTER, settings.xds_socket),
+                _grpc(SDS_CLUSTER, settings.sds_socket),
                 _local("prometheus_stats", ADMIN_PORT),
                 _local("agent", settings.status_port),
             ],
@@ -94,12 +96,13 @@ def _address(host: str, port: int) -> Json:
     return {"socket_address": {"address": host, "port_value": port}}
 
 
-def _xds(socket: str) -> Json:
+def _grpc(name: str, socket: str) -> Json:
+    """A server behind a Unix socket: the control plane's, or the agent's own for secrets."""
     return {
-        "name": XDS_CLUSTER,
+        "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
-        "load_assignment": _endpoint(XDS_CLUSTER, {"pipe": {"path": socket}}),
+        "load_assignment": _endpoint(name, {"pipe": {"path": socket}}),
         "typed_extension_protocol_options": {
             _HTTP_OPTIONS: {
                 "@type": _TYPE + _HTTP_OPTIONS,

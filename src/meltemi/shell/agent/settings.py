@@ -8,10 +8,14 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
+from meltemi.shell.agent.identity_settings import IdentitySettings, read_identity
+
 XDS_SOCKET = "/var/run/meltemi/xds.sock"
+SDS_SOCKET = "/var/run/secrets/workload-spiffe-uds/socket"
+"""Where the agent serves the workload's certificate to its Envoy (Istio's path)."""
 CONFIG_PATH = "/etc/istio/proxy"
 ADMIN_PORT, STATUS_PORT, READY_PORT, METRICS_PORT = 15000, 15020, 15021, 15090
 DEFAULT_CONCURRENCY = 1
@@ -52,6 +56,8 @@ class Settings:
     scrape: Mapping[str, str]
     """`port` and `path` of the application's metrics; empty: none."""
     xds_socket: str = XDS_SOCKET
+    sds_socket: str = SDS_SOCKET
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
     config_path: str = CONFIG_PATH
 
     @property
@@ -86,6 +92,8 @@ def read(*, role: str, domain: str, env: Mapping[str, str] = os.environ, **flags
         probers=_json(env.get("ISTIO_KUBE_APP_PROBERS")),
         scrape=_json(env.get("ISTIO_PROMETHEUS_ANNOTATIONS")),
         xds_socket=env.get("MELTEMI_XDS_SOCKET", XDS_SOCKET),
+        sds_socket=env.get("MELTEMI_SDS_SOCKET", SDS_SOCKET),
+        identity=read_identity(env, seconds(env["SECRET_TTL"]) if "SECRET_TTL" in env else None),
         config_path=str(proxy.get("configPath") or CONFIG_PATH),
         **said,
     )
