@@ -4,6 +4,8 @@ Place:  shell/agent · 15021 (Envoy) → 15020 `/healthz/ready` → [health] →
 The way leads through Envoy on purpose: a proxy whose workers do not run cannot say that it is ready.
 """
 
+from collections.abc import Callable
+
 from meltemi.shell.agent import admin
 from meltemi.shell.agent.http import Response
 
@@ -14,7 +16,10 @@ class Health:
     def __init__(self) -> None:
         """Nothing is known yet."""
         self._configured = False
+        self._has_identity = False
         self.draining = False
+        self.waits_for: Callable[[], str] = str
+        """What of its identity the proxy lacks, in words; empty: nothing."""
 
     def forget(self) -> None:
         """A new Envoy begins."""
@@ -30,7 +35,16 @@ class Health:
             self._configured = self._configured or await admin.is_configured()
         except admin.UNREACHABLE as e:
             return _not(f"envoy does not answer: {e}")
-        return Response(200) if self._configured else _not("no configuration has come from the control plane yet")
+        if not self._configured:
+            return _not("no configuration has come from the control plane yet")
+        return self._identified()
+
+    def _identified(self) -> Response:
+        """Once it had its certificate, it is not asked again: an authority that is away must not take pods down."""
+        if not self._has_identity and (lack := self.waits_for()):
+            return _not(lack)
+        self._has_identity = True
+        return Response(200)
 
 
 def _not(reason: str) -> Response:

@@ -1,8 +1,11 @@
-"""One page of metrics for a scraper: the proxy's and the application's.
+"""One page of metrics for a scraper: the proxy's, the agent's and the application's.
 
 Place:  shell/agent · 15020 `/stats/prometheus` → [metrics] → admin, application
-Source: Istio, "Metrics merging": the pod's own `prometheus.io` annotations say where the application's are
+Source: Istio, "Metrics merging": the pod's own `prometheus.io` annotations say where the application's are;
+        the remaining life of certificates has Istio's name
 """
+
+from collections.abc import Mapping
 
 from meltemi.shell.agent import admin
 from meltemi.shell.agent.http import Response, fetch
@@ -12,13 +15,24 @@ from meltemi.shell.agent.settings import Settings
 TEXT = {"content-type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
-async def page(settings: Settings) -> Response:
-    """Either part may be missing; 503 only if the proxy's own is."""
+EXPIRY = "istio_agent_cert_expiry_seconds"
+
+
+async def page(settings: Settings, remaining: Mapping[str, float]) -> Response:
+    """Any part may be missing; 503 only if the proxy's own is. `remaining`: secret → seconds that it is good for."""
     try:
         own = (await admin.get("/stats/prometheus")).body
     except admin.UNREACHABLE as e:
         return Response(503, f"envoy does not answer: {e}\n".encode())
-    return Response(200, own + await _application(settings), TEXT)
+    return Response(200, own + _agent(remaining) + await _application(settings), TEXT)
+
+
+def _agent(remaining: Mapping[str, float]) -> bytes:
+    if not remaining:
+        return b""
+    lines = [f"# TYPE {EXPIRY} gauge"]
+    lines += [f'{EXPIRY}{{resource_name="{name}"}} {left:.0f}' for name, left in sorted(remaining.items())]
+    return "\n".join(lines).encode() + b"\n"
 
 
 async def _application(settings: Settings) -> bytes:

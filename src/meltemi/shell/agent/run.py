@@ -6,7 +6,10 @@ Place:  shell/agent · apps/agent → [run]
 import asyncio
 import os
 import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from meltemi.shell.agent import drain, metrics, probes
 from meltemi.shell.agent.bootstrap import as_text
@@ -15,6 +18,9 @@ from meltemi.shell.agent.health import Health
 from meltemi.shell.agent.http import Request, Response, serve
 from meltemi.shell.agent.log import log
 from meltemi.shell.agent.settings import Settings
+
+if TYPE_CHECKING:
+    from meltemi.shell.agent.identity import Identity
 
 _LOOK_EVERY = 0.05
 _LOCAL = frozenset({"127.0.0.1", "::1"})
@@ -28,6 +34,7 @@ class Agent:
         self._settings = settings
         self._health = Health()
         self._end = asyncio.Event()
+        self._identity: Identity | None = None
 
     async def run(self) -> None:
         """Until SIGTERM, SIGINT or `/quitquitquit`; returns when Envoy has ended in peace."""
@@ -38,7 +45,7 @@ class Agent:
         everywhere = "::" if ":" in self._settings.address else "0.0.0.0"
         server = await serve(self._answer, host=everywhere, port=self._settings.status_port)
         envoy = Envoy(command(self._settings, self._write_bootstrap()), started=self._health.forget)
-        async with server, asyncio.TaskGroup() as tasks:
+        async with server, self._identified(), asyncio.TaskGroup() as tasks:
             running = tasks.create_task(self._run_envoy(envoy), name="envoy")
             await self._end.wait()
             self._health.draining = True
@@ -46,6 +53,20 @@ class Agent:
             await envoy.stop()
             running.cancel()
         log("the agent ends")
+
+    @asynccontextmanager
+    async def _identified(self) -> AsyncGenerator[None]:
+        """The workload's secrets are served before Envoy begins, which would come again late for them."""
+        if not _has_place(self._settings.sds_socket):
+            log("no directory for secrets: the workload has no identity", socket=self._settings.sds_socket)
+            yield
+            return
+        from meltemi.shell.agent.identity import Identity  # noqa: PLC0415  (0.1 s that pods without one do not pay)
+
+        self._identity = Identity(self._settings)
+        self._health.waits_for = self._identity.waits_for
+        async with self._identity.kept():
+            yield
 
     async def _run_envoy(self, envoy: Envoy) -> None:
         # An Envoy without control plane could only wait, and less patiently than we do.
@@ -68,7 +89,7 @@ class Agent:
         if path == "/healthz/ready":
             return await self._health.ready()
         if path == "/stats/prometheus":
-            return await metrics.page(self._settings)
+            return await metrics.page(self._settings, self._identity.remaining() if self._identity else {})
         if path.startswith(("/app-health/", "/app-lifecycle/")):
             return await probes.answer(request, self._settings)
         if path in {"/quitquitquit", "/drain"}:
@@ -82,6 +103,10 @@ class Agent:
             return Response(403, b"from inside the pod only\n")
         self._end.set()
         return Response(200)
+
+
+def _has_place(socket: str) -> bool:
+    return os.access(Path(socket).parent, os.W_OK)
 
 
 def _may_connect(socket: str) -> bool:
