@@ -7,6 +7,7 @@ Source: Envoy, admin interface, `/config_dump`; Istio, `istioctl proxy-config`.
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from meltemi.apps.cli import secret_dump
 from meltemi.apps.cli.tables import items, part
 
 Tree = dict[str, Any]
@@ -17,6 +18,7 @@ HEADS = {
     "routes": ("NAME", "VHOST NAME", "DOMAINS", "MATCH", "VIRTUAL SERVICE"),
     "clusters": ("SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE", "DESTINATION RULE"),
     "endpoints": ("ENDPOINT", "STATUS", "CLUSTER"),
+    "secret": secret_dump.HEAD,
 }
 MANAGER = "envoy.filters.network.http_connection_manager"
 TCP = "envoy.filters.network.tcp_proxy"
@@ -28,8 +30,14 @@ def bootstrap(dump: Tree) -> Tree:
 
 
 def resources(dump: Tree, what: str) -> list[Tree]:
-    """All listeners, routes, clusters or endpoints, static and dynamic, as Envoy v3 messages."""
-    found = {"listeners": _listeners, "routes": _routes, "clusters": _clusters, "endpoints": _endpoints}[what](dump)
+    """All listeners, routes, clusters, endpoints or secrets, static and dynamic, as Envoy v3 messages.
+
+    A secret comes with its state, and without its private key.
+    """
+    readers = {
+        "listeners": _listeners, "routes": _routes, "clusters": _clusters, "endpoints": _endpoints, "secret": _secrets,
+    }  # fmt: skip
+    found = readers[what](dump)
     return sorted(found, key=lambda one: str(one.get("name") or one.get("cluster_name") or ""))
 
 
@@ -37,6 +45,7 @@ def rows(what: str, one: Tree) -> Iterator[Row]:
     """The lines of a table that a resource gives."""
     makers: dict[str, Callable[[Tree], Iterator[Row]]] = {
         "listeners": _listener_rows, "routes": _route_rows, "clusters": _cluster_rows, "endpoints": _endpoint_rows,
+        "secret": secret_dump.rows,
     }  # fmt: skip
     return makers[what](one)
 
@@ -72,6 +81,10 @@ def _endpoints(dump: Tree) -> Iterator[Tree]:
     section = _section(dump, "EndpointsConfigDump")
     for one in items(section, "static_endpoint_configs") + items(section, "dynamic_endpoint_configs"):
         yield part(one, "endpoint_config")
+
+
+def _secrets(dump: Tree) -> Iterator[Tree]:
+    return secret_dump.secrets(_section(dump, "SecretsConfigDump"))
 
 
 def _listener_rows(one: Tree) -> Iterator[Row]:

@@ -3,7 +3,7 @@
 Place:  apps/cli · node → the live Envoy's config_dump → table or JSON
 Exit:   0 shown · 1 there is no such pod or proxy · 2 could not
 
-WHAT: bootstrap, listeners, routes, clusters, endpoints, all, or short as istioctl: b, l, r, c, ep, a.
+WHAT: bootstrap, listeners, routes, clusters, endpoints, secret, all, or short as istioctl: b, l, r, c, ep, s, a.
 POD: NAME, NAME.NAMESPACE, or deployment/NAME for one of its pods.
 """
 
@@ -25,6 +25,7 @@ WORDS = {
     "routes": ("route", "r"),
     "clusters": ("cluster", "c"),
     "endpoints": ("endpoint", "ep", "e"),
+    "secret": ("secrets", "s"),
     "all": ("a",),
 }
 TABLES = ("clusters", "listeners", "routes", "endpoints")
