@@ -1,6 +1,6 @@
-"""The control plane's process: store and API, the engine, and the proxies' streams.
+"""The control plane's process: store and API, the engine, the proxies' streams, and the authority.
 
-Place:  apps · store → ingest → engine → publish → servers/xds;  servers/api → store
+Place:  apps · store → ingest → engine → publish → servers/xds;  servers/api → store;  apps/authority
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import Any
 import click
 import structlog
 
+from meltemi.apps.authority import MeshSettings, open_authority
 from meltemi.core.check.mesh import read_mesh_config
 from meltemi.core.check.validate import check_document
 from meltemi.core.engine.engine import Engine
@@ -27,6 +28,7 @@ from meltemi.core.pipeline.scope import scope_of
 from meltemi.core.pipeline.slots import slots
 from meltemi.shell.doors import Doors
 from meltemi.shell.ingest import Checked, Ingest
+from meltemi.shell.keys.files import FileKeys
 from meltemi.shell.publish import Derivations, Publisher
 from meltemi.shell.runtime.settings import read_settings
 from meltemi.shell.servers.api.admission import Admission
@@ -44,23 +46,36 @@ async def run(state: Path) -> None:
     settings = read_settings(state)
     engine = Engine()
     publisher = Publisher(engine, Derivations(slots=slots, scope_of=scope_of, findings=findings))
-    server = XdsServer(publisher.connect)
     config = InjectConfig(xds_dir=str(state / "xds"), domain=settings.cluster_domain)
     admission = Admission(inject=partial(inject, config=config), service_cidr=IPv4Network(settings.service_cidr))
 
+    mesh = MeshSettings()
+
+    def read_mesh(text: bytes) -> MeshConfig:
+        mesh.mesh = _read_mesh(text)
+        return mesh.mesh
+
+    def complete() -> None:
+        publisher.complete()
+        mesh.known.set()
+
     with SqliteStore(state / "store.db") as store:
         await first_namespaces(store)
+        authority = await open_authority(FileKeys(state / "ca"), store, mesh, settings)
+        server = XdsServer(publisher.connect, beside=authority.service.at_socket)
+        doors = Doors(server, state / "xds")
         ingest = Ingest(
-            engine, history=store, check=_check, read_mesh=_read_mesh,
-            settle=publisher.settle, complete=publisher.complete,
-        )  # fmt: skip
-        app = create_app(store, admission=admission, publisher=publisher)
+            engine, history=store, check=_check, read_mesh=read_mesh, settle=publisher.settle, complete=complete
+        )
+        app = create_app(
+            store, admission=admission, publisher=publisher, authority=authority.control(doors), tokens=authority.tokens
+        )
         try:
             if settings.xds_port:
                 await server.open_tcp(settings.xds_port)
-            async with asyncio.TaskGroup() as tasks:
+            async with authority.ports(server, doors), asyncio.TaskGroup() as tasks:
                 tasks.create_task(ingest.run(store), name="ingest")
-                tasks.create_task(Doors(server, state / "xds").run(store), name="doors")
+                tasks.create_task(doors.run(store), name="doors")
                 tasks.create_task(serve_unix(app, state / "api.sock"), name="api")
         finally:
             await server.close_all()

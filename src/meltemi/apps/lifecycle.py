@@ -63,6 +63,10 @@ class Options(Value, frozen=True, kw_only=True):
     service_cidr: str = ""
     images: tuple[Path, ...] = ()
     xds_port: int | None = None
+    ca_port: int | None = None
+    xds_tls_port: int | None = None
+    certificate_life: float | None = None
+    """Seconds."""
     mesh_config: Path | None = None
 
 
@@ -141,6 +145,9 @@ class Lifecycle:
             "pod_cidr": options.pod_cidr,
             "service_cidr": options.service_cidr,
             "xds_port": options.xds_port,
+            "ca_port": options.ca_port,
+            "xds_tls_port": options.xds_tls_port,
+            "certificate_life": options.certificate_life,
             "image_maps": [str(path.absolute()) for path in options.images],
         }
         return {name: value for name, value in said.items() if value}

@@ -3,7 +3,7 @@
 Place:  shell · store → [doors] → servers/xds, with the identity of each pod
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,14 @@ class Doors:
         self._folder = folder
         self._pods: dict[Key, Mapping[str, Any]] = {}
 
+    def behind(self, namespace: str, name: str) -> Callable[[], Proxy | None]:
+        """Who the proxy of a pod is, now; None where it has none."""
+        return lambda: self._identity(Key(group="", kind="Pod", namespace=namespace, name=name))
+
+    def serving(self) -> frozenset[str]:
+        """Proxies, `pod.namespace`, of pods that run and shall go on running."""
+        return frozenset(f"{key.name}.{key.namespace}" for key, pod in self._pods.items() if _serves(pod))
+
     async def run(self, store: ConfigStore) -> None:
         """Run until cancelled."""
         async for batch in store.changes(after=0):
@@ -44,7 +52,7 @@ class Doors:
                 await self._server.close(self._path(key))
             elif INJECTED in (pod["metadata"].get("annotations") or {}):
                 self._pods[key] = pod
-                await self._server.open(self._path(key), lambda key=key: self._identity(key))
+                await self._server.open(self._path(key), self.behind(key.namespace, key.name))
 
     def _path(self, key: Key) -> Path:
         return self._folder / key.namespace / key.name / "xds.sock"
@@ -68,6 +76,11 @@ def proxy_of_pod(pod: Mapping[str, Any]) -> Proxy:
         labels=tuple(sorted(labels.items())),
         metadata=(("NAMESPACE", metadata["namespace"]),),
     )
+
+
+def _serves(pod: Mapping[str, Any]) -> bool:
+    status: Mapping[str, Any] = pod.get("status") or {}
+    return status.get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
 
 
 def _is_router(pod: Mapping[str, Any]) -> bool:

@@ -196,7 +196,8 @@ async def create(
     metadata: tuple[tuple[str, object], ...] = (),
 ) -> tuple[str, ...]:  # fmt: skip
     """CreateCertificate over any channel. Raises grpc.aio.AioRpcError."""
-    call: Any = channel.unary_unary(f"/{CERTIFICATES}/{CREATE}")
+    asking: Any = channel
+    call: Any = asking.unary_unary(f"/{CERTIFICATES}/{CREATE}")
     message = encode_request(CertificateRequest(csr=request.decode(), life=Seconds(life), metadata=metadata))
     said = ((AUTHORIZATION, BEARER + token),) if token is not None else ()
     return decode_response(await call(message, metadata=said, timeout=10))

@@ -22,6 +22,7 @@ COMMANDS = {
     "wait": "wait until the proxies have a change, or pods are ready",
     "logs": "show what a container wrote",
     "exec": "run a program in a container",
+    "ca": "see, replace and rotate the authority of certificates",
     "proxy-config": "show what a proxy's Envoy has",
     "validate": "find the faults of files without a mesh",
     "compile": "show what a proxy would receive, without a mesh",

@@ -24,18 +24,32 @@ def reference() -> str:
     """docs/reference/cli.md, which a test keeps equal to this."""
     context = click.Context(cli, info_name="meltemi", terminal_width=_WIDTH, max_content_width=_WIDTH)
     commands = ((name, cli.get_command(context, name)) for name in cli.list_commands(context))
-    return "\n".join((_HEAD, *(_section(context, name, one) for name, one in commands if one is not None)))
+    return "\n".join((_HEAD, *(part for name, one in commands if one for part in _sections(context, name, one))))
+
+
+def _sections(parent: click.Context, name: str, command: click.Command) -> Iterator[str]:
+    """Of a command, and of the commands of a group."""
+    yield _section(parent, name, command)
+    if isinstance(command, click.Group):
+        context = _context(parent, name, command)
+        for verb, one in command.commands.items():
+            yield f"### {name} {verb}\n\n{_body(_context(context, verb, one), one)}"
 
 
 def _section(parent: click.Context, name: str, command: click.Command) -> str:
-    context = click.Context(command, parent=parent, info_name=name, terminal_width=_WIDTH, max_content_width=_WIDTH)
-    usage = command.get_usage(context).removeprefix("Usage: ")
     short = sorted(alias for alias, full in ALIASES.items() if full == name)
     also = f"Also called {', '.join(f'`{one}`' for one in short)}.\n\n" if short else ""
+    return f"## {name}\n\n{COMMANDS[name].capitalize()}.\n\n{also}{_body(_context(parent, name, command), command)}"
+
+
+def _body(context: click.Context, command: click.Command) -> str:
+    usage = command.get_usage(context).removeprefix("Usage: ")
     options = "\n".join(_options(context, command))
-    return (
-        f"## {name}\n\n{COMMANDS[name].capitalize()}.\n\n{also}```text\n{usage}\n\n{_help(command)}\n```\n\n{options}\n"
-    )
+    return f"```text\n{usage}\n\n{_help(command)}\n```\n\n{options}\n"
+
+
+def _context(parent: click.Context, name: str, command: click.Command) -> click.Context:
+    return click.Context(command, parent=parent, info_name=name, terminal_width=_WIDTH, max_content_width=_WIDTH)
 
 
 def _help(command: click.Command) -> str:

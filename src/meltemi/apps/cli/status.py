@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from meltemi.apps.cli.ca import left
 from meltemi.apps.cli.output import echo_findings, echo_json, echo_table, faulty, findings_json, output_option
 from meltemi.apps.cli.state import state_option
 from meltemi.apps.cli.tables import age, part, pod_status, ready, restarts
@@ -62,7 +63,13 @@ def _proxies(proxies: list[Tree]) -> None:
     if not proxies:
         click.echo("no proxies are connected")
         return
-    echo_table(["PROXY", *TYPES], [[str(one["proxy"]), *(_state(one, name) for name in TYPES)] for one in proxies])
+    rows = [[str(one["proxy"]), *(_state(one, name) for name in TYPES), _certificate(one)] for one in proxies]
+    echo_table(["PROXY", *TYPES, "CERTIFICATE"], rows)
+
+
+def _certificate(proxy: Tree) -> str:
+    """How much longer it is valid."""
+    return left(part(proxy, "certificate").get("notAfter")) or "NONE"
 
 
 def _state(proxy: Tree, name: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from meltemi.apps.cli.output import output_option
+from meltemi.apps.cli.output import SpanType, output_option
 from meltemi.apps.cli.state import network_options, state_option
 
 
@@ -30,6 +30,11 @@ from meltemi.apps.cli.state import network_options, state_option
 )
 @network_options
 @click.option("--xds-port", type=click.IntRange(1, 65535), help="let tools ask for xDS on this port of 127.0.0.1")
+@click.option("--ca-port", type=click.IntRange(1, 65535), help="let agents ask for certificates on this port, with TLS")
+@click.option(
+    "--xds-tls-port", type=click.IntRange(1, 65535), help="serve xDS to proxies with a certificate on this port"
+)
+@click.option("--certificate-life", type=SpanType(), help="how long workloads' certificates live  [default: 24h]")
 @click.option("--timeout", default=120.0, show_default=True, help="seconds that everything may take to come up")
 @click.pass_context
 def command(
@@ -45,6 +50,9 @@ def command(
     images: tuple[Path, ...],
     mesh_config: Path | None,
     xds_port: int | None,
+    ca_port: int | None,
+    xds_tls_port: int | None,
+    certificate_life: float | None,
     timeout: float,
 ) -> None:
     """Start, apply, wait; then return or stay in the foreground."""
@@ -58,6 +66,9 @@ def command(
         images=images,
         mesh_config=mesh_config,
         xds_port=xds_port,
+        ca_port=ca_port,
+        xds_tls_port=xds_tls_port,
+        certificate_life=certificate_life,
     )
     mesh = lifecycle.Lifecycle(options, say=lambda text: click.echo(text, err=True))
     mesh.prepare()

@@ -1,7 +1,10 @@
-"""The texts of the catalogue of codes. M1: file and object; M2: what it says; M25: settings of the mesh; M7: injection.
+"""The texts of the catalogue of codes. M1: file and object; M2: what it says; M25: settings of the mesh; M7: injection;
+M9: of the running mesh.
 
 Place:  [check/pages] → check/catalogue
 """
+
+from meltemi.core.check.pages_identity import IDENTITY
 
 Page = tuple[str, str, str, str]
 """Code, severity, name, text."""
@@ -552,12 +555,21 @@ _ROUTING: tuple[Page, ...] = (
             "the port `tcp-…`."
         ),
     ),
-    ("M3110", "warning", "TLS without effect", "The mode, or where certificates come from, has no effect yet."),
+    ("M3110", "warning", "TLS without effect", "The mode has no effect yet."),
     (
         "M3111",
         "warning",
         "name leads to another service",
         "Two services want the same name or address for HTTP on one port. It leads to the oldest.",
+    ),
+    (
+        "M3112",
+        "warning",
+        "Secret of a gateway",
+        (
+            "The Secret that `credentialName` names is not in the namespace of the gateway's pods, or has no\n"
+            "certificate and key (`tls.crt`, `tls.key`), or no authorities (`ca.crt`, in it or in `NAME-cacert`)."
+        ),
     ),
 )
 
@@ -577,4 +589,5 @@ PAGES: tuple[Page, ...] = (
     *_INJECTION,
     *_HOSTS,
     *_PROXIES,
+    *IDENTITY,
 )

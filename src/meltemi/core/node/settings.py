@@ -26,6 +26,14 @@ class NodeSettings(Value, frozen=True, kw_only=True):
     """The port of that Service."""
     xds_port: int | None = None
     """Port of 127.0.0.1 where tools may ask for xDS; None: there is none."""
+    ca_port: int | None = None
+    """Port of all addresses where agents ask for certificates over TLS, by token; None: there is none."""
+    xds_tls_port: int | None = None
+    """Port of all addresses for xDS and renewal over mutual TLS; None: there is none."""
+    certificate_life: Seconds = Seconds(24 * 3600)
+    """Of workloads' certificates, where the agent does not ask for another."""
+    longest_certificate_life: Seconds = Seconds(90 * 24 * 3600)
+    """Whoever asks for more gets this."""
     endpoint_grace: Seconds = Seconds(1.0)
     """How long a pod that is being deleted goes on serving, so that everybody learns that it leaves."""
     image_maps: tuple[str, ...] = ()

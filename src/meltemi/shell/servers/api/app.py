@@ -12,22 +12,27 @@ from starlette.routing import Route
 from meltemi.ports.store import ConfigStore
 from meltemi.shell.servers.api import resources
 from meltemi.shell.servers.api.admission import Admission
+from meltemi.shell.servers.api.authority import AuthorityRoutes, Control
 from meltemi.shell.servers.api.mesh import MeshRoutes
 from meltemi.shell.servers.api.objects import Objects
 from meltemi.shell.servers.api.problem import ApiError
 from meltemi.shell.servers.api.publisher import Publisher
+from meltemi.shell.servers.api.tokens import TokenRoutes
 
 _VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def create_app(
-    store: ConfigStore, *, admission: Admission | None = None, publisher: Publisher | None = None
-) -> Starlette:
-    """The API over a store. Without a publisher nothing is known of proxies."""
+    store: ConfigStore, *, admission: Admission | None = None, publisher: Publisher | None = None,
+    authority: Control | None = None, tokens: TokenRoutes | None = None,
+) -> Starlette:  # fmt: skip
+    """The API over a store. Without a publisher nothing is known of proxies, without an authority no certificates."""
     objects = Objects(store, admission or Admission())
     kube = resources.Resources(objects)
-    mesh = MeshRoutes(objects, publisher)
+    mesh = MeshRoutes(objects, publisher, authority)
     routes = [
+        *(tokens.routes() if tokens else ()),
+        *(AuthorityRoutes(authority).routes() if authority else ()),
         Route("/api", resources.versions),
         Route("/apis", resources.groups),
         Route("/api/{version}", resources.kinds),

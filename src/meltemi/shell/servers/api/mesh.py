@@ -4,7 +4,7 @@ Place:  servers/api · app → [mesh] → apply, findings, publisher, store
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -21,6 +21,7 @@ from meltemi.core.model.value import Value
 from meltemi.ports.store import ConfigStore, NotFoundError
 from meltemi.shell.servers.api import requests
 from meltemi.shell.servers.api.apply import ApplyRequest, apply
+from meltemi.shell.servers.api.authority import Control
 from meltemi.shell.servers.api.findings import Findings
 from meltemi.shell.servers.api.objects import Objects
 from meltemi.shell.servers.api.paths import Target, key_of
@@ -49,6 +50,7 @@ class MeshRoutes:
 
     objects: Objects
     publisher: Publisher | None
+    authority: Control | None = None
     _findings: Findings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,10 +77,13 @@ class MeshRoutes:
 
     async def findings(self, request: Request) -> Response:
         more = self.publisher.findings() if self.publisher else ()
-        return answer({"findings": await self._findings.all(more)})
+        ends = self.authority.findings() if self.authority else ()
+        return answer({"findings": await self._findings.all((*more, *ends))})
 
     async def proxies(self, request: Request) -> Response:
-        return answer({"proxies": list(self.publisher.proxies()) if self.publisher else []})
+        found = self.publisher.proxies() if self.publisher else ()
+        held: Mapping[str, object] = self.authority.certificates() if self.authority else {}
+        return answer({"proxies": [{**one, "certificate": held.get(one["proxy"])} for one in found]})
 
     async def wait(self, request: Request) -> Response:
         """Until the proxies have an object: `kind`, `namespace`, `name`, `timeout` in seconds; `gone`: its deletion."""

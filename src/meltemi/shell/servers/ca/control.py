@@ -23,7 +23,7 @@ LOOK_AGAIN = 1.0
 """Seconds after which expected pods are looked at again: their coming and going is told by nobody."""
 
 
-class BehindError(Exception):
+class BehindError(TimeoutError):
     """Somebody has not followed the step that a rotation is at; `who`: proxy → what is missing."""
 
     def __init__(self, who: dict[str, str]) -> None:
