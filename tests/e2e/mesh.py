@@ -23,6 +23,8 @@ SAMPLES = ROOT.parent / "shared/conformance/samples/given"
 NETWORKING = SAMPLES / "master/samples/bookinfo/networking"
 OLD_ROUTING = SAMPLES / "0.8.0/samples/bookinfo/routing"
 
+SETTLED = ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Service", "PeerAuthentication")
+"""Kinds that proxies acknowledge."""
 OFFLINE = ("validate", "compile")
 """Verbs that need no mesh."""
 
@@ -78,7 +80,7 @@ class Mesh:
         for document in re.split(r"^---", text, flags=re.MULTILINE):
             kind = re.search(r"^kind: (\w+)", document, re.MULTILINE)
             name = re.search(r"^metadata:\n(?:  .*\n)*?  name: (\S+)", document, re.MULTILINE)
-            if kind and name and kind[1] in ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Service"):
+            if kind and name and kind[1] in SETTLED:
                 self.run("wait", f"{kind[1].lower()}/{name[1]}", "--timeout", "20s")
 
     def ready(self, *deployments: str) -> None:

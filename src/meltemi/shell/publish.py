@@ -27,6 +27,7 @@ from meltemi.core.xds.wire import response
 log: Any = structlog.get_logger(__name__)
 
 SHORT = {
+    ResourceType.SECRET: "SDS",
     ResourceType.CLUSTER: "CDS",
     ResourceType.ENDPOINTS: "EDS",
     ResourceType.EXTENSION: "ECDS",

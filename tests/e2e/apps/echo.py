@@ -1,7 +1,8 @@
 """An application that is in no sample: HTTP, gRPC, raw TCP and a protocol in which the server speaks first.
 
 `python echo.py NAME HTTP_PORT GRPC_PORT TCP_PORT GREETING_PORT`; NAME comes back in every answer.
-HTTP answers `NAME PATH`, after `?delay=SECONDS` if asked; gRPC answers `/test.Echo/Say` with NAME + the bytes sent;
+HTTP answers `NAME PATH`, after `?delay=SECONDS` if asked, on /headers with the request's head; gRPC answers
+`/test.Echo/Say` with NAME + the bytes sent;
 TCP answers every line with `NAME LINE`; the greeting port says `220 NAME` before it is asked anything, then echoes.
 """
 
@@ -51,7 +52,7 @@ async def _http(name: str, head: list[str], reader: asyncio.StreamReader, writer
     await reader.readexactly(length)
     url = urlsplit(head[0].split()[1])
     await asyncio.sleep(float(parse_qs(url.query).get("delay", ["0"])[0]))
-    body = f"{name} {url.path}\n".encode()
+    body = ("\n".join(head) if url.path == "/headers" else f"{name} {url.path}\n").encode()
     writer.write(
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-Served-By: %s\r\n\r\n" % (len(body), name.encode()) + body
     )

@@ -89,7 +89,7 @@ from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
     SubjectAltNameMatcher,
     TlsParameters,
 )
-from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig, Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
     CommonTlsContext,
     DownstreamTlsContext,
@@ -190,6 +190,7 @@ __all__ = [
     "Router",
     "RuntimeFractionalPercent",
     "SdsSecretConfig",
+    "Secret",
     "SetFilterState",
     "SocketAddress",
     "StringMatcher",
@@ -310,5 +311,13 @@ def _sorted(tree: Untyped) -> Untyped:
 
 _RESOURCES: dict[str, type[Message]] = {
     kind.DESCRIPTOR.full_name: kind
-    for kind in (Cluster, ClusterLoadAssignment, TypedExtensionConfig, Listener, RouteConfiguration, VirtualHost)
+    for kind in (
+        Secret,
+        Cluster,
+        ClusterLoadAssignment,
+        TypedExtensionConfig,
+        Listener,
+        RouteConfiguration,
+        VirtualHost,
+    )
 }

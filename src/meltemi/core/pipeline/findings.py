@@ -1,12 +1,13 @@
 """What the mesh has to say across documents.
 
-Place:  view/{routing,destination,peer}_findings → [pipeline/findings] → API, status, `compile`
+Place:  view/{routing,destination,peer,credential}_findings → [pipeline/findings] → API, status, `compile`
 """
 
 from typing import cast
 
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.finding import Finding
+from meltemi.core.view.credential_findings import credential_findings
 from meltemi.core.view.destination_findings import destination_findings
 from meltemi.core.view.peer_findings import peer_findings
 from meltemi.core.view.routing_findings import routing_findings
@@ -18,4 +19,5 @@ def findings(e: Engine) -> tuple[Finding, ...]:
     Those of single documents are kept with the documents.
     """
     unsound = cast("tuple[Finding, ...]", e.read(("unsound",)) or ())
-    return (*e.get(destination_findings), *e.get(routing_findings), *e.get(peer_findings), *unsound)
+    said = (e.get(f) for f in (destination_findings, routing_findings, peer_findings, credential_findings))
+    return (*(finding for some in said for finding in some), *unsound)

@@ -1,6 +1,7 @@
 """Everything that a scope gets, by name.
 
-Place:  pipeline/{clusters,endpoints,extensions,inbound,outbound,gateway} → [pipeline/slots] → shell/publish, `compile`
+Place:  pipeline/{secrets,clusters,endpoints,extensions,inbound,outbound,gateway} → [pipeline/slots]
+        → shell/publish, `compile`
 """
 
 from meltemi.core.engine.engine import Engine
@@ -11,6 +12,7 @@ from meltemi.core.pipeline.extensions import extension_slots
 from meltemi.core.pipeline.gateway import gateway_slots
 from meltemi.core.pipeline.inbound import inbound_slots
 from meltemi.core.pipeline.outbound import outbound_slots
+from meltemi.core.pipeline.secrets import secret_slots
 from meltemi.core.pipeline.slot import Slot
 
 
@@ -21,4 +23,5 @@ def slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
         if scope.role is Role.SIDECAR
         else e.get(gateway_slots, scope)
     )
-    return (*e.get(cluster_slots, scope), *e.get(endpoint_slots, scope), *e.get(extension_slots, scope), *own)
+    shared = (secret_slots, cluster_slots, endpoint_slots, extension_slots)
+    return (*(slot for slots_of in shared for slot in e.get(slots_of, scope)), *own)

@@ -178,11 +178,6 @@ def _without_effect(server: Bound) -> Iterator[Finding]:
     if tls.mode is ServerTLSMode.AUTO_PASSTHROUGH:
         message = f"{tls.mode.value} has no effect yet"
         yield _on(server.origin.key, warning("M3110", at(path, "mode"), message, "use PASSTHROUGH or SIMPLE"))
-    elif tls.credential_name or tls.credential_names:
-        name = "credentialName" if tls.credential_name else "credentialNames"
-        message = "certificates are not delivered from Secrets yet: connections are refused"
-        tip = "name files: 'serverCertificate' and 'privateKey'"
-        yield _on(server.origin.key, warning("M3110", at(path, name), message, tip))
 
 
 def service_findings(e: Engine, host: str) -> tuple[Finding, ...]:

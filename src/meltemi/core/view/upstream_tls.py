@@ -50,18 +50,26 @@ def effective_tls(written: ClientTLSSettings, *, http: Http) -> ClientTLS | None
         return None
     alpn = ("h2",) if http is Http.HTTP2 else ("h2", "http/1.1") if http is Http.CLIENT else ()
     shows = written.mode is ClientTLSMode.MUTUAL
-    trusted_secret = f"kubernetes://{written.credential_name}-cacert" if written.credential_name else ""
+    secret, trusted_secret = effective_credentials(written) or ("", "")
     return ClientTLS(
         certificate=written.client_certificate if shows and not written.credential_name else "",
         key=written.private_key if shows and not written.credential_name else "",
-        secret=f"kubernetes://{written.credential_name}" if shows and written.credential_name else "",
+        secret=secret,
         trusted=_trusted(written),
-        trusted_secret="" if written.insecure_skip_verify else trusted_secret,
+        trusted_secret=trusted_secret,
         revoked=written.ca_crl,
         names=written.subject_alt_names,
         sni=written.sni,
         alpn=alpn,
     )
+
+
+def effective_credentials(written: ClientTLSSettings) -> tuple[str, str] | tuple[()]:
+    """(secret with the certificate, secret with the authorities), "" for none; nothing where no Secret is named."""
+    if not written.credential_name:
+        return ()
+    own = f"kubernetes://{written.credential_name}" if written.mode is ClientTLSMode.MUTUAL else ""
+    return own, "" if written.insecure_skip_verify else f"kubernetes://{written.credential_name}-cacert"
 
 
 def _trusted(written: ClientTLSSettings) -> str:

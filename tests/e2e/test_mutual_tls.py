@@ -1,0 +1,281 @@
+"""Who is calling: mutual TLS between sidecars of a ten-pod mesh, without the application knowing."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from e2e.mesh import HERE, Mesh, missing
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+WORD = "swordfish"
+"""What no packet between sidecars may show."""
+LOAD = str(HERE / "apps/load.py")
+SPIFFE = "spiffe://cluster.local/ns/default/sa"
+WITH_ONE_REQUEST = (
+    "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n  name: echo\nspec:\n  host: echo\n"
+    "  trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 1}}}\n"
+)
+"""A new connection, and so a new handshake, for each request."""
+
+
+def peers(mode: str, more: str = "") -> str:
+    return (
+        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata:\n  name: default\n"
+        f"spec:\n  mtls: {{mode: {mode}}}\n{more}"
+    )
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
+    """Ten pods: a gateway, six servers, two clients and one pod without a sidecar."""
+    if why := missing():
+        pytest.skip(why)
+    folder = tmp_path_factory.mktemp("tls")
+    images = folder / "images.yaml"
+    images.write_text(f"images:\n- image: example/echo\n  entrypoint: ['{{python}}', '{HERE / 'apps/echo.py'}']\n")
+    files = []
+    for name, replicas in (("echo", 3), ("client", 2)):
+        text = (HERE / f"manifests/{name}.yaml").read_text()
+        text = re.sub(
+            r"spec:\n(?=  selector:\n    matchLabels: \{app: (echo|client))", f"spec:\n  replicas: {replicas}\n", text
+        )
+        (folder / f"{name}.yaml").write_text(text)
+        files += ["-f", folder / f"{name}.yaml"]
+    mesh = Mesh(folder / "state")
+    try:
+        mesh.up("--images", images, *files)
+        yield mesh
+    finally:
+        mesh.down()
+
+
+@pytest.fixture
+def plain(mesh: Mesh) -> Generator[Mesh]:
+    """The mesh without any policy, before and after."""
+    yield mesh
+    for kind in ("peerauthentications", "destinationrules"):
+        for item in mesh.json("get", kind)["items"]:
+            if item["metadata"]["name"] != "echo-subsets":
+                mesh.run("delete", kind, item["metadata"]["name"])
+
+
+@pytest.fixture(scope="module")
+def client(mesh: Mesh) -> str:
+    return mesh.pod("client-")
+
+
+@pytest.fixture(scope="module")
+def bare(mesh: Mesh) -> str:
+    return mesh.pod("bare-")
+
+
+def curl(mesh: Mesh, pod: str, url: str, *options: str) -> str:
+    """Status and body of one request; status 000 where the connection failed."""
+    program = ("curl", "-sS", "--max-time", "5", "-w", "%{http_code}", *options, url)
+    return mesh.exec(pod, *program, status=(0, *range(1, 100)))
+
+
+@contextmanager
+def watched(mesh: Mesh, pod: str, seconds: float = 6.0) -> Generator[dict[str, Any]]:
+    """What crosses a pod's wire meanwhile; filled in at the end."""
+    uid = mesh.json("get", "pod", pod)["metadata"]["uid"]
+    pid = (mesh.state / "pods" / uid / "sandbox.pid").read_text().strip()
+    command = ["nsenter", f"--net=/proc/{pid}/ns/net", sys.executable, HERE / "apps/capture.py", str(seconds), WORD]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    found: dict[str, Any] = {}
+    yield found
+    found.update(json.loads(process.communicate(timeout=seconds + 30)[0]))
+
+
+def say(mesh: Mesh, pod: str, host: str, port: int) -> str:
+    """One line there and back over TCP; empty where the connection is closed."""
+    program = (
+        "import socket,sys; s=socket.create_connection((sys.argv[1],int(sys.argv[2])),5); s.settimeout(5); "
+        "s.sendall(sys.argv[3].encode()+b'\\n'); print(s.makefile().readline(),end='')"
+    )
+    return mesh.exec(pod, sys.executable, "-c", program, host, str(port), WORD, status=(0, 1))
+
+
+# === what crosses the wire ===
+
+
+def test_no_packet_between_sidecars_shows_what_is_said(mesh: Mesh, client: str) -> None:
+    address = f"http://echo/{WORD}"
+    with watched(mesh, client) as seen:
+        assert curl(mesh, client, address).endswith("200")
+        assert curl(mesh, client, f"http://undeclared:8081/{WORD}").endswith("200")
+        assert curl(mesh, client, f"http://echo-headless:8080/{WORD}").endswith("200")
+        assert WORD in say(mesh, client, "echo", 7000)
+        assert WORD in say(mesh, client, "undeclared", 7001)
+        assert say(mesh, client, "echo", 2525).startswith("220")
+
+    assert seen["packets"] > 20
+    assert seen["words"] == 0
+    assert set(seen["hellos"]) == {"TLSv1.3"}
+
+
+def test_a_capture_sees_plain_text_where_there_is_some(mesh: Mesh, bare: str) -> None:
+    with watched(mesh, bare) as seen:
+        assert curl(mesh, bare, f"http://echo/{WORD}").endswith("200")
+
+    assert seen["words"] > 0
+
+
+# === what the application is told ===
+
+
+@pytest.mark.parametrize("url", ["http://echo/headers", "http://undeclared:8081/headers"])
+def test_the_application_sees_who_called(mesh: Mesh, client: str, url: str) -> None:
+    head = curl(mesh, client, url)
+
+    (found,) = re.findall(r"^x-forwarded-client-cert: (.*)$", head, re.MULTILINE | re.IGNORECASE)
+    assert f"By={SPIFFE}/default" in found
+    assert f"URI={SPIFFE}/client" in found
+    assert "DNS=client.default.workload" in found
+
+
+@pytest.mark.parametrize("who", ["client", "bare"])
+def test_nobody_can_say_he_is_another(mesh: Mesh, who: str) -> None:
+    forged = f"X-Forwarded-Client-Cert: By={SPIFFE}/x;URI={SPIFFE}/admin"
+
+    head = curl(mesh, mesh.pod(f"{who}-"), "http://echo/headers", "-H", forged)
+
+    assert head.endswith("200")
+    assert "/admin" not in head
+    assert head.lower().count("x-forwarded-client-cert") == (1 if who == "client" else 0)
+
+
+def test_http_2_stays_http_2(mesh: Mesh, client: str) -> None:
+    program = (
+        "import grpc; c=grpc.insecure_channel('echo:9000'); "
+        "print(c.unary_unary('/test.Echo/Say')(b'hello', timeout=10).decode())"
+    )
+    assert mesh.exec(client, sys.executable, "-c", program).split()[1] == "hello"
+
+
+# === what a workload demands ===
+
+
+def test_strict_refuses_whom_permissive_serves(plain: Mesh, client: str, bare: str) -> None:
+    assert curl(plain, bare, "http://echo/").endswith("200")
+
+    plain.apply_text(peers("STRICT"))
+    assert curl(plain, bare, "http://echo/").endswith("000")
+    assert say(plain, bare, "echo", 7000) == ""
+    assert curl(plain, client, "http://echo/").endswith("200")
+    assert WORD in say(plain, client, "echo", 7000)
+
+    plain.apply_text(peers("PERMISSIVE"))
+    assert curl(plain, bare, "http://echo/").endswith("200")
+
+
+def test_strict_takes_hold_of_a_live_connection(plain: Mesh, bare: str) -> None:
+    with Kept(plain, bare) as connection:
+        assert connection.ask() == 200
+
+        plain.apply_text(peers("STRICT"))
+        assert connection.ask() == 403
+
+        plain.apply_text(peers("PERMISSIVE"))
+        assert connection.ask() == 200
+
+
+def test_one_port_may_be_left_out(plain: Mesh, bare: str) -> None:
+    plain.apply_text(
+        peers("STRICT", "  selector: {matchLabels: {app: echo}}\n  portLevelMtls: {7000: {mode: DISABLE}}\n")
+    )
+
+    assert curl(plain, bare, "http://echo/").endswith("000")
+    assert WORD in say(plain, bare, "echo", 7000)
+
+
+def test_a_workload_may_take_no_mutual_tls(plain: Mesh, client: str) -> None:
+    plain.apply_text(peers("DISABLE"))
+
+    with watched(plain, client) as seen:
+        assert curl(plain, client, f"http://echo/{WORD}").endswith("200")
+    assert seen["words"] > 0
+
+
+def test_from_permissive_to_strict_and_back_under_load(plain: Mesh, client: str) -> None:
+    process = plain.start_exec(client, sys.executable, LOAD, "http://echo/", "200", "20")
+    for mode in ("STRICT", "PERMISSIVE", "STRICT"):
+        time.sleep(2)
+        plain.apply_text(peers(mode))
+    plain.exec(client, "pkill", "-TERM", "-f", LOAD)
+    result = json.loads(process.communicate(timeout=60)[0])
+
+    assert result["sent"] > 1000
+    assert result["failures"] == []
+
+
+@pytest.mark.parametrize("mode", ["ISTIO_MUTUAL", "DISABLE"])
+def test_a_rule_may_say_how_to_call(plain: Mesh, client: str, mode: str) -> None:
+    plain.apply_text(
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n  name: echo\nspec:\n  host: echo\n"
+        f"  trafficPolicy: {{tls: {{mode: {mode}}}}}\n"
+    )
+
+    with watched(plain, client) as seen:
+        assert curl(plain, client, f"http://echo/{WORD}").endswith("200")
+    assert (seen["words"] > 0) is (mode == "DISABLE")
+
+
+# === certificates under way ===
+
+
+def test_a_root_rotation_forth_and_back_under_new_connections(plain: Mesh, client: str) -> None:
+    plain.apply_text(WITH_ONE_REQUEST)
+    process = plain.start_exec(client, sys.executable, LOAD, "http://echo/", "200", "240", "Connection: close")
+    before = plain.json("ca", "status")
+    plain.run("ca", "rotate", "--all", "--timeout", "60", limit=200)
+    after = plain.json("ca", "status")
+    plain.run("ca", "rotate", "--all", "--timeout", "60", limit=200)
+    plain.exec(client, "pkill", "-TERM", "-f", LOAD)
+    result = json.loads(process.communicate(timeout=60)[0])
+
+    assert before != after
+    assert result["sent"] > 500
+    assert result["failures"] == []
+
+
+class Kept:
+    """A connection of a pod to echo that stays open, one request at a time."""
+
+    def __init__(self, mesh: Mesh, pod: str) -> None:
+        program = (
+            "import http.client,sys\nc=http.client.HTTPConnection('echo',80,timeout=10); c.connect()\n"
+            "own=c.sock.getsockname()\n"
+            "for _ in sys.stdin:\n c.request('GET','/'); r=c.getresponse(); r.read()\n"
+            " print(r.status if c.sock and c.sock.getsockname()==own else 0, flush=True)\n"
+        )
+        arguments = ["exec", "--state", str(mesh.state), pod, "--", sys.executable, "-c", program]
+        self._process = subprocess.Popen(
+            [str(HERE.parents[1] / ".venv/bin/meltemi"), *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def __enter__(self) -> "Kept":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def ask(self) -> int:
+        """The status of one more request; 0 where the connection was not the first one any more."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
