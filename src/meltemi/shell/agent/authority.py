@@ -10,7 +10,6 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from google.protobuf.message import DecodeError
 
 from meltemi.core.identity.rotation import Holding, Trust
 from meltemi.core.model.units import Seconds
@@ -52,7 +51,7 @@ class Authority:
         proof = ((wire.AUTHORIZATION, wire.BEARER + self._read_token()),)
         try:
             return wire.decode_response(await self._create(asked, metadata=proof, timeout=LIMIT))
-        except (grpc.aio.AioRpcError, DecodeError) as problem:
+        except (grpc.aio.AioRpcError, ValueError) as problem:
             raise _not_given(problem) from problem
 
     def follow(self) -> "Following":

@@ -12,7 +12,6 @@ import grpc
 import grpc.aio
 import structlog
 from cryptography.x509 import random_serial_number
-from google.protobuf.message import DecodeError
 
 from meltemi.core.identity.certificate import sign
 from meltemi.core.identity.csr import Caller, Leaf, Policy, decide
@@ -52,7 +51,7 @@ class Certificates:
             caller = await who(context)
             try:
                 answer = caller if isinstance(caller, Refusal) else await self._answer(decode_request(data), caller)
-            except DecodeError as problem:
+            except ValueError as problem:
                 answer = malformed(f"the message cannot be read: {problem}")
             if isinstance(answer, Refusal):
                 log.warning("no certificate", why=str(answer.why), reason=answer.message, caller=repr(caller))
