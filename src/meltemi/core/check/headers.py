@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from meltemi.core.check.report import at, error
+from meltemi.core.check.variables import check_variables
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.traffic.virtual_service import HeaderOperations, Headers, HTTPRewrite
@@ -14,8 +15,6 @@ from meltemi.core.model.traffic.virtual_service import HeaderOperations, Headers
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 """Source: RFC 9110, 5.1, token."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_VALUE = re.compile(r"(?:[^%]|%%|%[^%(]+(?:\([^)]*\))?[^%(]*%)*\Z")
-"""Texts with Envoy's variables: `%NAME%`, `%NAME(arguments)%`; `%%` is a percent sign."""
 _CLAIM = "@request.auth.claims"
 
 
@@ -69,10 +68,8 @@ def check_header_value(value: str, path: Path) -> Iterator[Finding]:
     """A text, in which `%` begins a variable of Envoy."""
     if _CONTROL.search(value):
         yield error("M2107", path, "the value of the header holds a control character")
-    elif not _VALUE.match(value):
-        yield error(
-            "M2107", path, f"a '%' in {value!r} begins a variable that does not end", "write '%%' for a percent sign"
-        )
+    else:
+        yield from check_variables(value, path)
 
 
 def check_authority(rewrite: HTTPRewrite | None, headers: Headers | None, path: Path) -> Iterator[Finding]:
