@@ -5,7 +5,8 @@ command line, ports, probes, security and resources, and how the application's o
 cases is held at what it is: `FAILING` names each case that differs, with the reason.
 
 Differences by design, taken out before the comparison: our proxy is an ordinary container that starts first (Istio's is
-a native sidecar), has no preStop hook (the agent drains on SIGTERM), and has no volumes and variables for certificates.
+a native sidecar), has no preStop hook (the agent drains on SIGTERM), and knows its authority by a socket: of Istio's
+volumes it has those for its token, for the secrets' socket and for Envoy's files, and no CA_ADDR.
 """
 
 import json
@@ -61,6 +62,7 @@ VARIABLES = {
 PROXY_FIELDS = ("args", "ports", "readinessProbe", "startupProbe", "resources", "securityContext")
 WRITTEN_FOR_THE_INJECTOR = {"sidecar.istio.io/status", "proxy.istio.io/overrides"}
 """Notes to itself, for a pod that meets it twice."""
+VOLUMES = {"istio-token", "workload-socket", "istio-envoy"}
 IMAGE = "registry.istio.io/testing/proxyv2:latest"
 
 
@@ -121,8 +123,15 @@ def summary(init: Json | None, proxy: Json, template: Json) -> Json:
         "env": read_env(proxy),
         "apps": {c["name"]: {p: c.get(p) for p in probes} for c in containers if c["name"] != "istio-proxy"},
         "annotations": {k: v for k, v in annotations.items() if k not in WRITTEN_FOR_THE_INJECTOR},
-        "labels": {k: v for k, v in labels.items() if k != "security.istio.io/tlsMode"},
+        "labels": labels,
+        "volumes": {v["name"]: source(v) for v in template["spec"]["volumes"] if v["name"] in VOLUMES},
+        "mounts": {m["name"]: m["mountPath"] for m in proxy["volumeMounts"] if m["name"] in VOLUMES},
     }
+
+
+def source(volume: Json) -> Json:
+    """An empty directory may be left unsaid."""
+    return {k: v for k, v in volume.items() if k != "name"} or {"emptyDir": {}}
 
 
 def of_template(template: Json) -> Json | None:

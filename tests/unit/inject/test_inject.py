@@ -84,6 +84,29 @@ def test_the_socket_of_the_pod_is_mounted():
     assert volumes["meltemi-xds"]["hostPath"] == {"path": "/state/xds/shop/cart-1", "type": "DirectoryOrCreate"}
 
 
+def test_the_proxy_has_a_token_for_the_authority_and_a_place_for_its_secrets():
+    got = injected(pod())
+
+    volumes = {v["name"]: v for v in got["spec"]["volumes"]}
+    mounts = {m["name"]: m["mountPath"] for m in proxy(got)["volumeMounts"]}
+    (source,) = volumes["istio-token"]["projected"]["sources"]
+    assert source["serviceAccountToken"] == {"audience": "istio-ca", "expirationSeconds": 43200, "path": "istio-token"}
+    assert mounts["istio-token"] == "/var/run/secrets/tokens"
+    assert mounts["workload-socket"] == "/var/run/secrets/workload-spiffe-uds"
+    (app,) = [c for c in got["spec"]["containers"] if c["name"] == "cart"]
+    assert "volumeMounts" not in app
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted"), [({}, "istio"), ({"security.istio.io/tlsMode": "disabled"}, "disabled")], ids=["unsaid", "said"]
+)
+def test_a_sidecar_is_labelled_for_mutual_tls_unless_the_pod_says_otherwise(own: dict[str, str], wanted: str):
+    given = pod()
+    given["metadata"]["labels"].update(own)
+
+    assert injected(given)["metadata"]["labels"]["security.istio.io/tlsMode"] == wanted
+
+
 def test_a_second_injection_changes_nothing():
     assert ask(injected(pod())).patch is None
 
@@ -156,6 +179,8 @@ def test_a_gateway_is_its_pods_own_container():
     assert proxy(got)["args"][:2] == ["proxy", "router"]
     assert [p["containerPort"] for p in proxy(got)["ports"]] == [15090, 8443]
     assert "initContainers" not in got["spec"]
+    assert "istio-token" in {m["name"] for m in proxy(got)["volumeMounts"]}
+    assert "security.istio.io/tlsMode" not in got["metadata"]["labels"]
 
 
 def test_the_makers_maker_is_found():

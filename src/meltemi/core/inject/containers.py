@@ -24,6 +24,10 @@ from meltemi.core.model.value import Value
 INIT, PROXY = "istio-init", "istio-proxy"
 XDS_VOLUME, XDS_MOUNT = "meltemi-xds", "/var/run/meltemi"
 STATE_VOLUME, STATE_MOUNT = "istio-envoy", "/etc/istio/proxy"
+SDS_VOLUME, SDS_MOUNT = "workload-socket", "/var/run/secrets/workload-spiffe-uds"
+TOKEN_VOLUME, TOKEN_MOUNT, TOKEN_PATH = "istio-token", "/var/run/secrets/tokens", "istio-token"
+TOKEN_AUDIENCE, TOKEN_SECONDS = "istio-ca", 43200
+"""For whom the token is, and how long it lives (Istio's)."""
 
 
 class Subject(Value, frozen=True, kw_only=True):
@@ -147,22 +151,29 @@ def resources(said: Mapping[str, str], default: Resources) -> Pod:
 
 
 def mounts(subject: Subject) -> list[Pod]:
-    """The socket's directory, the agent's own directory, and what the pod asks for."""
+    """The sockets' directories, the agent's own directory, its token, and what the pod asks for."""
     xds: Pod = {"name": XDS_VOLUME, "mountPath": XDS_MOUNT}
     if not subject.name:
         xds["subPathExpr"] = "$(POD_NAMESPACE)/$(POD_NAME)"
     extra: dict[str, Pod] = json.loads(subject.annotations.get(SIDECAR + "userVolumeMount", "{}"))
-    own = [{"name": name, **mount} for name, mount in extra.items()]
-    return [xds, {"name": STATE_VOLUME, "mountPath": STATE_MOUNT}, *own]
+    return [
+        {"name": SDS_VOLUME, "mountPath": SDS_MOUNT},
+        xds,
+        {"name": STATE_VOLUME, "mountPath": STATE_MOUNT},
+        {"name": TOKEN_VOLUME, "mountPath": TOKEN_MOUNT},
+        *({"name": name, **mount} for name, mount in extra.items()),
+    ]
 
 
 def volumes(subject: Subject, config: InjectConfig) -> list[Pod]:
-    """A template of pods has no name yet: it mounts the whole directory by a sub-path."""
+    """A template of pods has no name yet: it mounts the whole directory of sockets by a sub-path."""
     place = f"{config.xds_dir}/{subject.namespace}/{subject.name}" if subject.name else config.xds_dir
     extra: dict[str, Pod] = json.loads(subject.annotations.get(SIDECAR + "userVolume", "{}"))
-    own = [{"name": name, **source} for name, source in extra.items()]
+    token = {"audience": TOKEN_AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": TOKEN_PATH}
     return [
+        {"name": SDS_VOLUME, "emptyDir": {}},
         {"name": XDS_VOLUME, "hostPath": {"path": place, "type": "DirectoryOrCreate"}},
         {"name": STATE_VOLUME, "emptyDir": {"medium": "Memory"}},
-        *own,
+        {"name": TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}},
+        *({"name": name, **source} for name, source in extra.items()),
     ]

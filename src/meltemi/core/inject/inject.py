@@ -6,8 +6,8 @@ Place:  inject · policy → annotations → containers → [inject]; called by 
 Two templates, as Istio's: `sidecar` beside an application, and `gateway` (annotation `inject.istio.io/templates:
 gateway`), where the proxy is the pod's own container `istio-proxy` with `image: auto`.
 
-The label `security.istio.io/tlsMode` is not set: it tells clients that this proxy takes mutual TLS, which it will
-when the mesh hands out certificates.
+A sidecar's label `security.istio.io/tlsMode: istio` tells clients that it takes mutual TLS; a pod that says otherwise
+itself is believed. A gateway has none: what it takes, its Gateways say.
 """
 
 import copy
@@ -29,6 +29,7 @@ from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.value import Value
 
 SIDECAR, GATEWAY = "sidecar", "gateway"
+TLS_MODE = "security.istio.io/tlsMode"
 DEFAULT_CONTAINER = ("kubectl.kubernetes.io/default-container", "kubectl.kubernetes.io/default-logs-container")
 
 
@@ -120,6 +121,8 @@ def _sidecar(pod: Pod, subject: parts.Subject, config: InjectConfig) -> Pod:
     if init or spec.get("initContainers"):
         spec["initContainers"] = [*init, *(spec.get("initContainers") or ())]
     default = {name: apps[0]["name"] for name in DEFAULT_CONTAINER if apps and name not in said}
+    metadata: Pod = changed.setdefault("metadata", {})
+    metadata["labels"] = {TLS_MODE: "istio", **(metadata.get("labels") or {})}
     _finish(changed, subject, config, added=([c["name"] for c in init], [parts.PROXY]), notes_=default)
     return changed
 
