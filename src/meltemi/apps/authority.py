@@ -61,8 +61,8 @@ class Authority:
     def control(self, doors: Doors) -> Control:
         """For the API."""
         return Control(
-            self._authorities, self.service.followers, expected=doors.serving, now=now,
-            usual_life=self._settings.certificate_life,
+            self._authorities, self.service.followers, expected=doors.serving, told=doors.told.wait,
+            now=now, usual_life=self._settings.certificate_life,
         )  # fmt: skip
 
     @asynccontextmanager

@@ -3,6 +3,7 @@
 Place:  shell · store → [doors] → servers/xds, with the identity of each pod
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ class Doors:
         self._server = server
         self._folder = folder
         self._pods: dict[Key, Mapping[str, Any]] = {}
+        self.told = asyncio.Event()
+        """Set when every pod that existed at the start is known."""
 
     def behind(self, namespace: str, name: str) -> Callable[[], Proxy | None]:
         """Who the proxy of a pod is, now; None where it has none."""
@@ -40,6 +43,8 @@ class Doors:
         """Run until cancelled."""
         async for batch in store.changes(after=0):
             await self._take(batch)
+            if batch.complete:
+                self.told.set()
 
     async def _take(self, batch: Batch) -> None:
         for change in batch.changes:

@@ -22,7 +22,7 @@ from meltemi.shell.servers.api.app import create_app
 from meltemi.shell.servers.api.serve import serve_unix
 from meltemi.shell.servers.api.tokens import TokenRoutes
 from meltemi.shell.servers.ca.control import Control
-from unit.ca.test_follow import Agent
+from unit.ca.test_follow import Agent, told
 from unit.ca.world import World, world
 from unit.identity.pki import intermediate, loaded, root_parts
 
@@ -53,8 +53,9 @@ class Asked:
 async def served(folder: Path, expected: frozenset[str]) -> AsyncGenerator[Asked]:
     async with world(folder) as one, asyncio.TaskGroup() as tasks:
         control = Control(
-            one.authorities, one.service.followers, expected=lambda: expected, now=one.now, usual_life=Seconds(86_400)
-        )
+            one.authorities, one.service.followers, expected=lambda: expected, told=told, now=one.now,
+            usual_life=Seconds(86_400),
+        )  # fmt: skip
         app = create_app(one.store, authority=control, tokens=TokenRoutes(one.store, one.issuer, one.now))
         server = tasks.create_task(serve_unix(app, folder / "api.sock"))
         while not (folder / "api.sock").exists():  # noqa: ASYNC110  (a socket tells nobody that it is there)

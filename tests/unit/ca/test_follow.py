@@ -1,5 +1,6 @@
 """Trust/Follow over real sockets: told at once and at each change; a step waits until all have followed."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,11 +21,16 @@ from unit.ca.world import World
 POD = "cart.shop"
 
 
+async def told() -> None:
+    """All pods are known."""
+
+
 def control(one: World, *expected: str) -> Control:
     return Control(
         one.authorities,
         one.service.followers,
         expected=lambda: frozenset(expected),
+        told=told,
         now=one.now,
         usual_life=Seconds(86_400),
     )
@@ -92,6 +98,29 @@ def test_a_pod_that_serves_and_is_not_connected_holds_a_step_up(tmp_path: Path):
         with pytest.raises(BehindError) as late:
             await control(one, POD).rotate(to=None, back=False, seconds=0.05)
         assert late.value.who == {POD: "is not connected to the authority"}
+
+    run(tmp_path, test)
+
+
+def test_no_step_is_taken_before_the_pods_are_known(tmp_path: Path):
+    """Nobody expected, nobody connected: right after a start that says nothing."""
+
+    async def test(one: World) -> None:
+        known = asyncio.Event()
+        mesh = Control(
+            one.authorities,
+            one.service.followers,
+            expected=frozenset,
+            told=known.wait,
+            now=one.now,
+            usual_life=Seconds(86_400),
+        )
+        with pytest.raises(BehindError):
+            await mesh.rotate(to=None, back=False, seconds=0.05)
+        assert one.authorities.rotation.step is Step.STEADY
+        known.set()
+        await mesh.rotate(to=None, back=False, seconds=10)
+        assert one.authorities.rotation.step is Step.BOTH_TRUSTED
 
     run(tmp_path, test)
 

@@ -4,7 +4,7 @@ Place:  servers/ca · servers/api (/meltemi/v1/ca) → [control] → authorities
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,11 +36,13 @@ class Control:
 
     def __init__(
         self, authorities: Authorities, followers: Followers, *, expected: Callable[[], frozenset[str]],
-        now: Callable[[], datetime], usual_life: Seconds,
+        told: Callable[[], Awaitable[object]], now: Callable[[], datetime], usual_life: Seconds,
     ) -> None:  # fmt: skip
+        """`expected`: who serves; `told` returns when all of them are known, which takes a moment after a start."""
         self._authorities = authorities
         self._followers = followers
         self._expected = expected
+        self._told = told
         self._now = now
         self._usual_life = timedelta(seconds=usual_life)
 
@@ -72,11 +74,11 @@ class Control:
         """Wait until everybody who serves holds what he was told. Raises BehindError."""
         try:
             async with asyncio.timeout(seconds):
+                await self._told()
                 while self._behind():
                     await self._move()
         except TimeoutError:
-            if who := self._behind():
-                raise BehindError(who) from None
+            raise BehindError(self._behind()) from None
 
     async def plug(self, parts: Parts) -> dict[str, Any]:
         """Another authority of the same root signs from now on. Raises AuthorityError."""
