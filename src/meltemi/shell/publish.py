@@ -7,41 +7,23 @@ the streams of those scopes look at the changed names.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
 
 from meltemi.core.engine.engine import Cell, Engine
-from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding, Severity
-from meltemi.core.model.proxy import Proxy, Role, Scope
+from meltemi.core.model.proxy import Proxy, Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.slot import Slot
-from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
-from meltemi.core.xds.offer import Offer
-from meltemi.core.xds.stream import Stream
-from meltemi.core.xds.wire import response
+from meltemi.shell.session import Changed, ScopeHolder, Session, proxy_of, refusal
 
 log: Any = structlog.get_logger(__name__)
 
-SHORT = {
-    ResourceType.SECRET: "SDS",
-    ResourceType.CLUSTER: "CDS",
-    ResourceType.ENDPOINTS: "EDS",
-    ResourceType.EXTENSION: "ECDS",
-    ResourceType.LISTENER: "LDS",
-    ResourceType.ROUTES: "RDS",
-    ResourceType.VIRTUAL_HOST: "VHDS",
-}
-"""As `istioctl proxy-status` calls them."""
-REFUSED = "M9001"
-"""Code of the finding on a document that an Envoy refuses."""
 FAILED = "M9002"
 """Code of the finding for what could not be derived: a fault of ours that one document brought to light."""
 
-Changed = dict[ResourceType, set[str]]
 Identity = Callable[[], Proxy | None]
 
 
@@ -60,96 +42,6 @@ class Derivations:
         self.findings = findings
 
 
-class _ScopeHolder:
-    """One scope with proxies: its slots, its offer, its sessions."""
-
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-        self.offer = Offer()
-        self.slots: dict[tuple[ResourceType, str], Slot] = {}
-        self.cells: Counter[Cell] = Counter()
-        """How many slots each body serves."""
-        self.unmade: dict[tuple[ResourceType, str], Slot] = {}
-        """Slots whose body could not be derived: their predecessors stay, and they are tried again."""
-        self.sessions: set[Session] = set()
-
-
-class Session:
-    """One connected proxy: its stream, what waits to be written, and whom to tell when it has answered."""
-
-    def __init__(self, publisher: "Publisher", proxy: Proxy, holder: _ScopeHolder) -> None:
-        self.proxy = proxy
-        self.holder = holder
-        self.stream = Stream(offer=holder.offer)
-        self.refusals: dict[tuple[ResourceType, str], Refused] = {}
-        self._publisher = publisher
-        self._outbox: list[Send] = []
-        self._changed: Changed = {}
-        self._moved = False
-        self._wake = asyncio.Event()
-
-    def on_request(self, request: Request) -> None:
-        """The proxy asks or answers."""
-        self._take_changes()
-        self._carry_out(self.stream.on_request(request, _now()))
-        self._publisher.answered()
-
-    def on_change(self, changed: Changed) -> None:
-        """The offer changed. Only names are kept until the writer is ready, however slow the proxy is."""
-        for kind, names in changed.items():
-            self._changed.setdefault(kind, set()).update(names)
-        self._wake.set()
-
-    def move(self, holder: _ScopeHolder) -> None:
-        """The proxy's scope has changed."""
-        self.holder = holder
-        self._moved = True
-        self._wake.set()
-
-    async def responses(self) -> list[bytes]:
-        """Wait until there is something to send, and take it."""
-        while True:
-            self._wake.clear()
-            self._take_changes()
-            self._carry_out(self.stream.on_time(_now()))
-            if self._outbox:
-                taken, self._outbox = self._outbox, []
-                return [response(send) for send in taken]
-            await self._sleep()
-
-    def current(self) -> bool:
-        """Whether the proxy has answered for all that it is offered."""
-        return not self._changed and not self._moved and not self._outbox and self.stream.current()
-
-    async def _sleep(self) -> None:
-        delay = self.stream.wake_at - _now() if self.stream.wake_at is not None else None
-        try:
-            async with asyncio.timeout(delay):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-
-    def _take_changes(self) -> None:
-        changed, self._changed = self._changed, {}
-        if self._moved:
-            self._moved = False
-            self._carry_out(self.stream.on_offer(self.holder.offer, _now()))
-        elif changed:
-            self._carry_out(self.stream.on_change(changed, _now()))
-
-    def _carry_out(self, effects: Sequence[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case Send():
-                    self._outbox.append(effect)
-                    self._wake.set()
-                case Refused():
-                    self.refusals[effect.resource.type, effect.resource.name] = effect
-                    log.warning("refused", proxy=self.proxy.id, resource=effect.resource.name, reason=effect.reason)
-                case Accepted():
-                    self.refusals.pop((effect.type, effect.name), None)
-
-
 class Handle:
     """A session and how it ends, as servers/xds wants it."""
 
@@ -164,12 +56,12 @@ class Publisher:
     def __init__(self, engine: Engine, derivations: Derivations) -> None:
         self._engine = engine
         self._derive = derivations
-        self._holders: dict[Scope, _ScopeHolder] = {}
-        self._of_cell: dict[Cell, set[_ScopeHolder]] = {}
+        self._holders: dict[Scope, ScopeHolder] = {}
+        self._of_cell: dict[Cell, set[ScopeHolder]] = {}
         self._sessions: dict[Session, Identity] = {}
         self._complete = asyncio.Event()
         self._answered = asyncio.Event()
-        self._revision = 0
+        self._revision = self._settling = 0
         self._findings: tuple[Finding, ...] = ()
         self._failures: dict[Cell, str] = {}
         """What could not be derived, and why: said once in the log, and as a finding as long as it lasts."""
@@ -178,6 +70,7 @@ class Publisher:
 
     def settle(self, revision: int) -> None:
         """The engine's inputs stand at a store revision: derive, and tell the streams what changed."""
+        self._settling = revision
         changed = self._engine.settle()
         before, self._failures = self._failures, {}
         for cell, problem in self._engine.failed.items():
@@ -201,7 +94,7 @@ class Publisher:
         await self._complete.wait()
         proxy = identity() or proxy_of(node)
         holder = self._enter(proxy)
-        session = Session(self, proxy, holder)
+        session = Session(proxy, holder, told=self._revision, answered=self.answered)
         holder.sessions.add(session)
         self._sessions[session] = identity
         log.info("connected", proxy=proxy.id)
@@ -219,7 +112,7 @@ class Publisher:
 
     def proxies(self) -> list[dict[str, Any]]:
         """Each connected proxy: what it is offered, has acknowledged and refuses."""
-        return [_status(session) for session in sorted(self._sessions, key=lambda one: one.proxy.id)]
+        return [session.status() for session in sorted(self._sessions, key=lambda one: one.proxy.id)]
 
     def findings(self) -> tuple[Finding, ...]:
         """Of documents together, and what proxies refuse."""
@@ -228,12 +121,15 @@ class Publisher:
                 self._findings = self._engine.get(self._derive.findings)
             except Exception as problem:  # a fault of ours in one function must not hide what all others say
                 self._failed((self._derive.findings, ()), problem, self._failures)
-        refused = dict.fromkeys(_finding(one) for session in self._sessions for one in _refused(session))
+        refused = dict.fromkeys(refusal(one) for session in self._sessions for one in session.refused())
         return (*self._findings, *refused, *(_failure(cell, why) for cell, why in self._failures.items()))
 
     async def wait_for(self, revision: int) -> None:
-        """Return when every connected proxy has acknowledged or refused all that follows from a store revision."""
-        while self._revision < revision or not all(session.current() for session in self._sessions):
+        """Return when every connected proxy that a store revision concerns has acknowledged or refused what follows.
+
+        A proxy that owes an answer to an older change, and to which the revision brought nothing, is not waited for.
+        """
+        while self._revision < revision or not all(s.current() or s.told < revision for s in self._sessions):
             self._answered.clear()
             await self._answered.wait()
 
@@ -243,7 +139,7 @@ class Publisher:
 
     # === scopes ===
 
-    def _enter(self, proxy: Proxy) -> _ScopeHolder:
+    def _enter(self, proxy: Proxy) -> ScopeHolder:
         """Where its list cannot be derived at all the stream ends: its Envoy keeps what it has, and asks again."""
         cell: Cell = (self._derive.scope_of, (proxy,))
         try:
@@ -286,18 +182,18 @@ class Publisher:
             return
         old, new = session.holder, self._hold(scope)
         new.sessions.add(session)
-        session.move(new)
+        session.move(new, self._settling)
         self._leave(session, old)
 
-    def _hold(self, scope: Scope) -> _ScopeHolder:
+    def _hold(self, scope: Scope) -> ScopeHolder:
         holder = self._holders.get(scope)
         if holder is None:
             slots = self._engine.watch(self._derive.slots, scope)
-            holder = self._holders[scope] = _ScopeHolder(scope)
+            holder = self._holders[scope] = ScopeHolder(scope)
             self._list(holder, slots, self._failures)
         return holder
 
-    def _leave(self, session: Session, holder: _ScopeHolder) -> None:
+    def _leave(self, session: Session, holder: ScopeHolder) -> None:
         """With its last stream a scope is forgotten."""
         holder.sessions.discard(session)
         if holder.sessions:
@@ -306,7 +202,7 @@ class Publisher:
         self._list(holder, (), self._failures)
         self._engine.unwatch(self._derive.slots, holder.scope)
 
-    def _relist(self, holder: _ScopeHolder, changed: Mapping[Cell, object], before: Mapping[Cell, str]) -> None:
+    def _relist(self, holder: ScopeHolder, changed: Mapping[Cell, object], before: Mapping[Cell, str]) -> None:
         cell: Cell = (self._derive.slots, (holder.scope,))
         if cell in self._failures:
             return  # the list stays as it was, and so does what could not be made of it
@@ -314,7 +210,7 @@ class Publisher:
             slots = self._engine.get(self._derive.slots, holder.scope)
             self._tell(holder, self._list(holder, slots, before))
 
-    def _list(self, holder: _ScopeHolder, slots: tuple[Slot, ...], before: Mapping[Cell, str]) -> Changed:
+    def _list(self, holder: ScopeHolder, slots: tuple[Slot, ...], before: Mapping[Cell, str]) -> Changed:
         """Make the holder's slots these; watch what is new before what is old goes, so that shared cells stay."""
         wanted = {(slot.type, slot.name): slot for slot in slots}
         bodies: list[Resource] = []
@@ -341,7 +237,7 @@ class Publisher:
         holder.slots = kept
         return holder.offer.update(bodies, removed)
 
-    def _watch(self, holder: _ScopeHolder, slot: Slot) -> Resource | None:
+    def _watch(self, holder: ScopeHolder, slot: Slot) -> Resource | None:
         """Raises what the body's function raises; nothing is watched then."""
         cell = _cell(slot)
         body = self._engine.watch(slot.body.function, *slot.body.args)
@@ -349,7 +245,7 @@ class Publisher:
         self._of_cell.setdefault(cell, set()).add(holder)
         return body
 
-    def _unwatch(self, holder: _ScopeHolder, slot: Slot) -> None:
+    def _unwatch(self, holder: ScopeHolder, slot: Slot) -> None:
         cell = _cell(slot)
         self._engine.unwatch(slot.body.function, *slot.body.args)
         holder.cells[cell] -= 1
@@ -362,8 +258,8 @@ class Publisher:
 
     def _rebody(self, changed: Mapping[Cell, object]) -> None:
         """Bodies that changed go into every offer that lists them."""
-        told: dict[_ScopeHolder, list[Resource]] = {}
-        gone: dict[_ScopeHolder, list[tuple[ResourceType, str]]] = {}
+        told: dict[ScopeHolder, list[Resource]] = {}
+        gone: dict[ScopeHolder, list[tuple[ResourceType, str]]] = {}
         for cell, body in changed.items():
             for holder in self._of_cell.get(cell, ()):
                 if isinstance(body, Resource):
@@ -373,52 +269,18 @@ class Publisher:
         for holder in told.keys() | gone.keys():
             self._tell(holder, holder.offer.update(told.get(holder, ()), gone.get(holder, ())))
 
-    @staticmethod
-    def _tell(holder: _ScopeHolder, changed: Changed) -> None:
+    def _tell(self, holder: ScopeHolder, changed: Changed) -> None:
         if changed:
             for session in holder.sessions:
-                session.on_change(changed)
+                session.on_change(changed, self._settling)
 
 
-def proxy_of(node: Mapping[str, Any]) -> Proxy:
-    """Who a node message says it is (only where the transport does not say): `role~IP~pod.namespace~domain`."""
-    role, address, name, _ = (str(node.get("id", "")).split("~") + [""] * 4)[:4]
-    metadata: Mapping[str, Any] = node.get("metadata") or {}
-    labels: Mapping[str, str] = metadata.get("LABELS") or {}
-    return Proxy(
-        role=Role.ROUTER if role == "router" else Role.SIDECAR,
-        id=name or str(node.get("id", "")),
-        namespace=str(metadata.get("NAMESPACE") or name.rpartition(".")[2] or "default"),
-        addresses=(address,) if address else (),
-        labels=tuple(sorted(labels.items())),
-        metadata=tuple(sorted((key, value) for key, value in metadata.items() if isinstance(value, str))),
-    )
-
-
-def _named(holder: _ScopeHolder, cell: Cell) -> list[tuple[ResourceType, str]]:
+def _named(holder: ScopeHolder, cell: Cell) -> list[tuple[ResourceType, str]]:
     return [name for name, slot in holder.slots.items() if _cell(slot) == cell]
 
 
 def _cell(slot: Slot) -> Cell:
     return slot.body.function, slot.body.args
-
-
-def _refused(session: Session) -> list[Refused]:
-    return [session.refusals[name] for name in session.stream.refused() if name in session.refusals]
-
-
-def _finding(refused: Refused) -> Finding:
-    """What Envoy refuses, on the document that it comes from."""
-    origin = refused.resource.origin[0] if refused.resource.origin else None
-    reason = " ".join(refused.reason.split())
-    return Finding(
-        code=REFUSED,
-        severity=Severity.ERROR,
-        key=origin.key if origin else None,
-        path=origin.path if origin else Path(""),
-        message=f"Envoy refuses {SHORT[refused.resource.type]} resource {refused.resource.name!r}: {reason}",
-        help="the proxies go on with the last version that they accepted; change the document and apply it again",
-    )
 
 
 def _failure(cell: Cell, why: str) -> Finding:
@@ -428,28 +290,3 @@ def _failure(cell: Cell, why: str) -> Finding:
         message=f"{cell[0].__name__} failed for {cell[1]!r}: {why}",
         help="this is a fault of Meltemi: please report it; what it stands for stays as it was, all else goes on",
     )
-
-
-def _status(session: Session) -> dict[str, Any]:
-    waiting = {kind for kind, _ in session.stream.waiting()}
-    refused = _refused(session)
-    bad = {one.resource.type for one in refused}
-    return {
-        "proxy": session.proxy.id,
-        "role": str(session.proxy.role),
-        "current": session.current(),
-        "types": {
-            short: {
-                "resources": len(session.stream.held(kind)),
-                "state": "REFUSED" if kind in bad else "STALE" if kind in waiting else "SYNCED",
-            }
-            for kind, short in SHORT.items()
-        },
-        "refused": [
-            {"type": SHORT[one.resource.type], "name": one.resource.name, "reason": one.reason} for one in refused
-        ],
-    }
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

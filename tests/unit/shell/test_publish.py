@@ -1,7 +1,9 @@
 """A fault in one derived function holds up nothing else."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+
+from envoy.service.discovery.v3 import discovery_pb2
 
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.finding import Finding
@@ -68,6 +70,63 @@ def offered(session: Session) -> dict[str, str]:
 
 def codes(publisher: Publisher) -> list[str]:
     return [one.code for one in publisher.findings()]
+
+
+def test_only_proxies_that_a_revision_concerns_are_waited_for() -> None:
+    def own_scope(e: Engine, proxy: Proxy) -> Scope:
+        return Scope(role=proxy.role, namespace=proxy.namespace)
+
+    def own_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
+        name = scope.namespace
+        return (Slot(type=ResourceType.CLUSTER, name=name, body=Call(function=body, args=(name,))),)
+
+    async def run() -> None:
+        engine = Engine()
+        publisher = Publisher(engine, Derivations(slots=own_slots, scope_of=own_scope, findings=nothing))
+        for name in ("deaf", "well"):
+            engine.put(name, "v1")
+        publisher.settle(1)
+        publisher.complete()
+        handles = [
+            await publisher.connect(lambda name=name: Proxy(role=Role.SIDECAR, id=name, namespace=name), {})
+            for name in ("deaf", "well")
+        ]
+        deaf, well = (handle.session for handle in handles)
+        for session in (deaf, well):
+            session.on_request(Request(type=ResourceType.CLUSTER))
+            session.on_request(Request(type=ResourceType.LISTENER))
+        await deaf.responses()  # and never says a word
+
+        acknowledge(well, await well.responses())
+        engine.put("well", "v2")
+        publisher.settle(2)
+        sent = await well.responses()
+        assert not await returns(publisher.wait_for(2))
+        acknowledge(well, sent)
+        assert await returns(publisher.wait_for(2))
+
+        engine.put("deaf", "v2")
+        publisher.settle(3)
+        assert not await returns(publisher.wait_for(3))
+        for handle in handles:
+            handle.close()
+
+    asyncio.run(run())
+
+
+def acknowledge(session: Session, responses: list[bytes]) -> None:
+    for one in map(discovery_pb2.DeltaDiscoveryResponse.FromString, responses):
+        session.on_request(Request(type=ResourceType(one.type_url), nonce=one.nonce))
+
+
+async def returns(waiting: Coroutine[None, None, None]) -> bool:
+    """Whether nothing is waited for any more."""
+    try:
+        async with asyncio.timeout(0.05):
+            await waiting
+    except TimeoutError:
+        return False
+    return True
 
 
 def test_a_body_that_cannot_be_derived_stays_as_it_was() -> None:

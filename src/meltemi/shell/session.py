@@ -1,0 +1,192 @@
+"""One connected proxy: what it is offered, what waits to be written, what it has answered.
+
+Place:  shell/publish → [session] around core/xds/stream → servers/xds
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from meltemi.core.engine.engine import Cell
+from meltemi.core.model.document import Path
+from meltemi.core.model.finding import Finding, Severity
+from meltemi.core.model.proxy import Proxy, Role, Scope
+from meltemi.core.model.resource import ResourceType
+from meltemi.core.pipeline.slot import Slot
+from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
+from meltemi.core.xds.offer import Offer
+from meltemi.core.xds.stream import Stream
+from meltemi.core.xds.wire import response
+
+log: Any = structlog.get_logger(__name__)
+
+SHORT = {
+    ResourceType.SECRET: "SDS",
+    ResourceType.CLUSTER: "CDS",
+    ResourceType.ENDPOINTS: "EDS",
+    ResourceType.EXTENSION: "ECDS",
+    ResourceType.LISTENER: "LDS",
+    ResourceType.ROUTES: "RDS",
+    ResourceType.VIRTUAL_HOST: "VHDS",
+}
+"""As `istioctl proxy-status` calls them."""
+REFUSED = "M9001"
+"""Code of the finding on a document that an Envoy refuses."""
+
+Changed = dict[ResourceType, set[str]]
+
+
+class ScopeHolder:
+    """One scope with proxies: its slots, its offer, its sessions."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.offer = Offer()
+        self.slots: dict[tuple[ResourceType, str], Slot] = {}
+        self.cells: Counter[Cell] = Counter()
+        """How many slots each body serves."""
+        self.unmade: dict[tuple[ResourceType, str], Slot] = {}
+        """Slots whose body could not be derived: their predecessors stay, and they are tried again."""
+        self.sessions: set[Session] = set()
+
+
+class Session:
+    """One connected proxy: its stream, what waits to be written, and whom to tell when it has answered."""
+
+    def __init__(self, proxy: Proxy, holder: ScopeHolder, *, told: int, answered: Callable[[], None]) -> None:
+        """`told`: the store revision that the holder's offer stands at; `answered`: to be called when it answers."""
+        self.proxy = proxy
+        self.holder = holder
+        self.told = told
+        """The store revision with which the offer last changed for this proxy."""
+        self.stream = Stream(offer=holder.offer)
+        self.refusals: dict[tuple[ResourceType, str], Refused] = {}
+        self._answered = answered
+        self._outbox: list[Send] = []
+        self._changed: Changed = {}
+        self._moved = False
+        self._wake = asyncio.Event()
+
+    def on_request(self, request: Request) -> None:
+        """The proxy asks or answers."""
+        self._take_changes()
+        self._carry_out(self.stream.on_request(request, _now()))
+        self._answered()
+
+    def on_change(self, changed: Changed, revision: int) -> None:
+        """The offer changed with a store revision. Names alone are kept, however slow the proxy is to take them."""
+        self.told = revision
+        for kind, names in changed.items():
+            self._changed.setdefault(kind, set()).update(names)
+        self._wake.set()
+
+    def move(self, holder: ScopeHolder, revision: int) -> None:
+        """The proxy's scope has changed with a store revision."""
+        self.holder = holder
+        self.told = revision
+        self._moved = True
+        self._wake.set()
+
+    async def responses(self) -> list[bytes]:
+        """Wait until there is something to send, and take it."""
+        while True:
+            self._wake.clear()
+            self._take_changes()
+            self._carry_out(self.stream.on_time(_now()))
+            if self._outbox:
+                taken, self._outbox = self._outbox, []
+                return [response(send) for send in taken]
+            await self._sleep()
+
+    def current(self) -> bool:
+        """Whether the proxy has answered for all that it is offered."""
+        return not self._changed and not self._moved and not self._outbox and self.stream.current()
+
+    def refused(self) -> list[Refused]:
+        """What the proxy refuses of what it is offered now."""
+        return [self.refusals[name] for name in self.stream.refused() if name in self.refusals]
+
+    def status(self) -> dict[str, Any]:
+        """What the proxy is offered, has acknowledged and refuses, as `meltemi status` shows it."""
+        waiting = {kind for kind, _ in self.stream.waiting()}
+        refused = self.refused()
+        bad = {one.resource.type for one in refused}
+        return {
+            "proxy": self.proxy.id,
+            "role": str(self.proxy.role),
+            "current": self.current(),
+            "types": {
+                short: {
+                    "resources": len(self.stream.held(kind)),
+                    "state": "REFUSED" if kind in bad else "STALE" if kind in waiting else "SYNCED",
+                }
+                for kind, short in SHORT.items()
+            },
+            "refused": [
+                {"type": SHORT[one.resource.type], "name": one.resource.name, "reason": one.reason} for one in refused
+            ],
+        }
+
+    async def _sleep(self) -> None:
+        delay = self.stream.wake_at - _now() if self.stream.wake_at is not None else None
+        try:
+            async with asyncio.timeout(delay):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _take_changes(self) -> None:
+        changed, self._changed = self._changed, {}
+        if self._moved:
+            self._moved = False
+            self._carry_out(self.stream.on_offer(self.holder.offer, _now()))
+        elif changed:
+            self._carry_out(self.stream.on_change(changed, _now()))
+
+    def _carry_out(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send():
+                    self._outbox.append(effect)
+                    self._wake.set()
+                case Refused():
+                    self.refusals[effect.resource.type, effect.resource.name] = effect
+                    log.warning("refused", proxy=self.proxy.id, resource=effect.resource.name, reason=effect.reason)
+                case Accepted():
+                    self.refusals.pop((effect.type, effect.name), None)
+
+
+def proxy_of(node: Mapping[str, Any]) -> Proxy:
+    """Who a node message says it is (only where the transport does not say): `role~IP~pod.namespace~domain`."""
+    role, address, name, _ = (str(node.get("id", "")).split("~") + [""] * 4)[:4]
+    metadata: Mapping[str, Any] = node.get("metadata") or {}
+    labels: Mapping[str, str] = metadata.get("LABELS") or {}
+    return Proxy(
+        role=Role.ROUTER if role == "router" else Role.SIDECAR,
+        id=name or str(node.get("id", "")),
+        namespace=str(metadata.get("NAMESPACE") or name.rpartition(".")[2] or "default"),
+        addresses=(address,) if address else (),
+        labels=tuple(sorted(labels.items())),
+        metadata=tuple(sorted((key, value) for key, value in metadata.items() if isinstance(value, str))),
+    )
+
+
+def refusal(refused: Refused) -> Finding:
+    """What Envoy refuses, on the document that it comes from."""
+    origin = refused.resource.origin[0] if refused.resource.origin else None
+    reason = " ".join(refused.reason.split())
+    return Finding(
+        code=REFUSED,
+        severity=Severity.ERROR,
+        key=origin.key if origin else None,
+        path=origin.path if origin else Path(""),
+        message=f"Envoy refuses {SHORT[refused.resource.type]} resource {refused.resource.name!r}: {reason}",
+        help="the proxies go on with the last version that they accepted; change the document and apply it again",
+    )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
