@@ -60,6 +60,15 @@ def test_envoy_gets_its_certificate_and_whom_to_trust(tmp_path: Path, delta: boo
     asyncio.run(test())
 
 
+def test_envoy_takes_rsa_too(tmp_path: Path):
+    async def test() -> None:
+        async with served(tmp_path, env={"WORKLOAD_RSA_KEY_SIZE": "2048"}) as (authority, own, envoy):
+            await until(lambda: own.waits_for() == "")
+            assert await asyncio.to_thread(envoy.serial) == authority.serials[0]
+
+    asyncio.run(test())
+
+
 @pytest.mark.parametrize("delta", [True, False], ids=["delta", "state of the world"])
 def test_twenty_rotations_are_taken_and_nobody_is_turned_away(tmp_path: Path, delta: bool):
     async def test() -> None:
