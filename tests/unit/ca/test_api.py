@@ -137,6 +137,9 @@ def test_status_shows_who_signs_and_who_has_not_followed(tmp_path: Path):
         assert "cart.shop   " in said.stdout
         assert "is not connected to the authority" in said.stdout
         assert json.loads((await asked.cli("status", "-o", "json")).stdout)["signer"]["identifier"] == name
+        before = ["ca", "--state", str(tmp_path), "-o", "json", "status"]
+        said = await asyncio.to_thread(CliRunner().invoke, cli, before)
+        assert json.loads(said.stdout)["signer"]["identifier"] == name
 
     run(tmp_path, test, "cart.shop")
 

@@ -8,11 +8,14 @@ both are trusted, the new one signs, the old one is dropped. Each step can be ta
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from meltemi.apps.cli.output import SpanType, echo_json, echo_table, output_option
 from meltemi.apps.cli.state import state_option
@@ -32,15 +35,41 @@ SAYS = {
 }
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _shared(function: F) -> F:
+    """`--state` and `-o`, before or after the verb."""
+
+    @state_option
+    @output_option
+    @click.pass_context
+    @wraps(function)
+    def called(context: click.Context, **said: Any) -> Any:
+        above = context.parent
+        for name in ("state", "output"):
+            if above and _written(above, name) and not _written(context, name):
+                said[name] = above.params[name]
+        return function(**said)
+
+    return cast("F", called)
+
+
+def _written(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 @click.group(help=__doc__)
-def command() -> None:
+@state_option
+@output_option
+def command(state: Path, output: str) -> None:
     """What the authority is, and what is done to it."""
+    del state, output  # the verb reads them
 
 
 @command.command()
-@state_option
-@output_option
-def status(state: Path, output: str) -> None:
+@_shared
+def status(*, state: Path, output: str) -> None:
     """Show the authorities, the step of a rotation, and every proxy's certificate."""
     from meltemi.apps.cli.resources import client_of
 
@@ -54,8 +83,7 @@ def status(state: Path, output: str) -> None:
 
 
 @command.command()
-@state_option
-@output_option
+@_shared
 @click.option("--back", is_flag=True, help="take the last step back")
 @click.option("--to", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path),
               help="begin a rotation to the authority in this directory, not to a new root")  # fmt: skip
@@ -63,10 +91,7 @@ def status(state: Path, output: str) -> None:
 @click.option(
     "--timeout", type=SpanType(), default="60s", show_default=True, help="how long proxies may take to follow"
 )
-@click.pass_context
-def rotate(
-    context: click.Context, state: Path, *, output: str, back: bool, folder: Path | None, whole: bool, timeout: float
-) -> None:
+def rotate(*, state: Path, output: str, back: bool, folder: Path | None, whole: bool, timeout: float) -> None:
     """Take the next step of a rotation, when every proxy has followed the last one."""
     parts = _read(folder) if folder else None
     said: Tree = {"back": back, "timeout": timeout}
@@ -83,14 +108,13 @@ def rotate(
         _say_step(found, "text" if not whole else "")
     else:
         _late(found)
-    context.exit(0 if found["done"] else 1)
+    raise SystemExit(0 if found["done"] else 1)
 
 
 @command.command()
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@state_option
-@output_option
-def plug(folder: Path, *, state: Path, output: str) -> None:
+@_shared
+def plug(*, folder: Path, state: Path, output: str) -> None:
     """Let the authority in DIR sign: ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem.
 
     In a running mesh it must have the root that is trusted already; use `ca rotate --to` for another.
