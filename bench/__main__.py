@@ -1,6 +1,6 @@
 """`python -m bench [SERVICES…]`: measure and print docs/reference/performance.md.
 
-Place:  bench · bench/{compile,push} → Markdown
+Place:  bench · bench/{compile,push,certificates} → Markdown
 """
 
 import asyncio
@@ -10,8 +10,8 @@ import sys
 
 import structlog
 
+from bench import certificates, push
 from bench import compile as compiling
-from bench import push
 from bench.measure import table
 
 PROXIES = (1, 10, 100)
@@ -39,6 +39,14 @@ responses.
 *Check* reads the changed object; *derive* recomputes what it touches and finds the changed resources, once for all
 proxies of one scope; *push* is what the streams do until every proxy has acknowledged, without sockets and without the
 proxies' own work. The mean of {rounds} changes.
+
+## Certificates
+
+{certificates}
+
+Keys are of P-256; wall-clock time of {signed:,} each. The first row is what signing costs at all: names and no more,
+the request's own signature not verified. A call is a whole `CreateCertificate`: token, pod, request, signature, gRPC,
+with the callers in a process of their own on the same CPUs.
 """
 
 
@@ -56,6 +64,8 @@ def main() -> None:
         compiled=table(compiling.HEAD, compiled),
         pushed=table(push.HEAD, sorted(pushed, key=lambda row: str(row[0]))),
         services=sizes[-1],
+        certificates=table(certificates.HEAD, certificates.measure()),
+        signed=certificates.ROUNDS,
         rounds=push.ROUNDS,
     )
     sys.stdout.write(text)
