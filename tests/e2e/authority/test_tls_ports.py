@@ -119,28 +119,3 @@ def test_with_the_node_id_of_another_pod_it_gets_nothing(elsewhere: Elsewhere, t
         eventually(lambda: "the node id names a pod of namespace 'istio-system'" in log.read_text(), 20)
         assert one.stat("cluster_manager.cds.update_success") <= 0
         assert one.clusters() == set()
-
-
-def test_every_pod_has_followed_a_rotation_there_and_back(elsewhere: Elsewhere):
-    before = elsewhere.status()
-    there = elsewhere.run("rotate", "--all")
-    after = elsewhere.status()
-    elsewhere.run("rotate", "--all", "--back")
-    back = elsewhere.status()
-
-    assert [line.partition(":")[0] for line in there.splitlines()] == ["both-trusted", "new-signs", "old-dropped"]
-    assert len(after["certificates"]) == len(before["certificates"]) >= 2
-    assert {one["issuer"] for one in after["certificates"].values()} == {after["signer"]["identifier"]}
-    assert after["signer"]["identifier"] != before["signer"]["identifier"]
-    assert back["signer"] == before["signer"]
-    assert back["behind"] == {}
-
-
-def test_the_authority_is_the_same_after_down_and_up(elsewhere: Elsewhere):
-    """Last: it takes the mesh of this module down."""
-    before = elsewhere.status()["signer"]
-    elsewhere.mesh.run("down", limit=120)
-    elsewhere.mesh.up()
-    after = elsewhere.status()["signer"]
-
-    assert after == before
