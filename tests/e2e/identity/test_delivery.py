@@ -88,17 +88,15 @@ def test_twenty_rotations_are_taken_and_nobody_is_turned_away(tmp_path: Path, de
 
 def test_the_old_certificate_serves_until_the_authority_is_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # So slow that only the authority's return, seen by the stream of trust, can bring the renewal.
-    monkeypatch.setattr(certificates, "LAST_RETRY", Seconds(10_000))
-    monkeypatch.setattr(certificates, "FIRST_RETRY", Seconds(10_000))
+    for bound in ("FIRST_RETRY", "LAST_RETRY"):
+        monkeypatch.setattr(certificates, bound, Seconds(10_000))
 
     async def test() -> None:
-        # Half of its life is over in the next moments, and the authority goes before that.
-        exact = {"SECRET_GRACE_PERIOD_RATIO_JITTER": "0"}
-        begun = timedelta(seconds=57)
-        async with served(tmp_path, env=exact, life=2 * MINUTE, begun=begun) as (authority, own, envoy):
+        # A small part of its life is over in the next moments, and the authority goes before that.
+        early = {"SECRET_GRACE_PERIOD_RATIO": "0.975", "SECRET_GRACE_PERIOD_RATIO_JITTER": "0"}
+        async with served(tmp_path, env=early, life=2 * MINUTE) as (authority, own, envoy):
             await authority.stop()
             old = authority.serials[-1]
-            authority.begun = timedelta(0)
             await until(lambda: own.failures > 0)
             assert await asyncio.to_thread(envoy.serial) == old
             assert own.waits_for() == ""
@@ -172,6 +170,17 @@ def test_what_envoy_refuses_is_told_and_the_secret_before_it_serves(tmp_path: Pa
     said = capfd.readouterr().err
     assert "finding: envoy refuses a secret" in said
     assert "no key" not in said
+
+
+def test_a_short_life_that_began_long_ago_is_not_renewed_at_once(tmp_path: Path):
+    async def test() -> None:
+        life = 3 * MINUTE
+        async with served(tmp_path, life=life, begun=life - timedelta(seconds=60)) as (authority, _own, envoy):
+            await asyncio.sleep(1)
+            assert len(authority.serials) == 1
+            assert await asyncio.to_thread(envoy.serial) == authority.serials[0]
+
+    asyncio.run(test())
 
 
 def test_a_certificate_for_another_key_is_not_taken(tmp_path: Path):

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FIRST_RETRY, LAST_RETRY = Seconds(0.2), Seconds(30.0)
 """Between attempts to get a certificate."""
+FIRST_LONGEST = Seconds(5.0)
+"""The longest pause before there is any certificate."""
 PAUSE = 0.1
 """Seconds between two attempts, whatever the authority gives: it must not be stormed."""
 FOLLOW_RETRY, ABSENT_RETRY = 0.5, 30.0
@@ -112,7 +114,9 @@ class Certificates:
         self.held.leaf, self.held.absent = leaf, False
         self.held.expiries[CERTIFICATE] = leaf.not_after
         self._secrets.put(CERTIFICATE, sds_wire.certificate(CERTIFICATE, chain=leaf.chain, key=leaf.key))
-        self._due = renewal.renew_at(leaf.not_before, leaf.not_after, chance=_chance(), schedule=self._schedule)
+        # It begins in the past, for clocks that are behind: counted from there, a short life would be over at once.
+        begins = max(leaf.not_before, _now())
+        self._due = renewal.renew_at(begins, leaf.not_after, chance=_chance(), schedule=self._schedule)
         self.failures, self._said = 0, ""
         self._news.set()
         log("the workload has a certificate", serial=leaf.serial, until=leaf.not_after.isoformat())
@@ -120,13 +124,21 @@ class Certificates:
     def _failed(self, problem: NotGivenError) -> None:
         self.failures += 1
         self.held.absent = isinstance(problem, AbsentError)
-        wait = renewal.retry_after(self.failures, chance=_chance(), first=FIRST_RETRY, longest=LAST_RETRY)
+        wait = renewal.retry_after(self.failures, chance=_chance(), first=FIRST_RETRY, longest=self._longest_wait())
         self._due = _now() + timedelta(seconds=wait)
         leaf = self.held.leaf
         if leaf and renewal.is_short(leaf.not_before, leaf.not_after, _now(), schedule=self._schedule):
             self._say(f"finding: the certificate expires at {leaf.not_after.isoformat()} and is not renewed", problem)
         else:
             self._say("no certificate is given yet", problem)
+
+    def _longest_wait(self) -> Seconds:
+        """The less time is left, the more often: several attempts fit into it, whoever is slow to come back."""
+        leaf = self.held.leaf
+        if leaf is None:
+            return FIRST_LONGEST
+        left = (leaf.not_after - _now()).total_seconds()
+        return Seconds(min(LAST_RETRY, max(left / 20, FIRST_RETRY)))
 
     def _say(self, message: str, problem: NotGivenError) -> None:
         """Once, not at every attempt."""
