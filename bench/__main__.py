@@ -1,6 +1,6 @@
 """`python -m bench [SERVICES…]`: measure and print docs/reference/performance.md.
 
-Place:  bench · bench/{compile,push,certificates} → Markdown
+Place:  bench · bench/{compile,push,certificates,hops} → Markdown
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import sys
 
 import structlog
 
-from bench import certificates, push
+from bench import certificates, hops, push
 from bench import compile as compiling
 from bench.measure import table
 
@@ -47,6 +47,13 @@ proxies' own work. The mean of {rounds} changes.
 Keys are of P-256; wall-clock time of {signed:,} each. The first row is what signing costs at all: names and no more,
 the request's own signature not verified. A call is a whole `CreateCertificate`: token, pod, request, signature, gRPC,
 with the callers in a process of their own on the same CPUs.
+
+## Two hops with mutual TLS
+
+{hops}
+
+{rate} requests a second over kept connections, {rounds_of} rounds of {seconds} s of each path by turns. The bare Envoys have certificates of
+the same kind, TLS 1.3, one route, and neither log, statistics by workload, nor policy.
 """
 
 
@@ -67,6 +74,10 @@ def main() -> None:
         certificates=table(certificates.HEAD, certificates.measure()),
         signed=certificates.ROUNDS,
         rounds=push.ROUNDS,
+        hops=table(hops.HEAD, hops.measure()) if os.geteuid() == 0 else "Not measured: needs root.",
+        rate=hops.RATE,
+        rounds_of=hops.ROUNDS,
+        seconds=hops.SECONDS,
     )
     sys.stdout.write(text)
 
