@@ -52,8 +52,8 @@ with the callers in a process of their own on the same CPUs.
 
 {hops}
 
-{rate} requests a second over kept connections, {rounds_of} rounds of {seconds} s of each path by turns. The bare Envoys have certificates of
-the same kind, TLS 1.3, one route, and neither log, statistics by workload, nor policy.
+{rate} requests a second over kept connections, {rounds_of} rounds of {seconds} s of each path by turns. The bare
+Envoys have certificates of the same kind, TLS 1.3 and one route, and neither an access log nor a policy.
 """
 
 

