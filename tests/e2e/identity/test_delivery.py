@@ -69,6 +69,40 @@ def test_envoy_takes_rsa_too(tmp_path: Path):
     asyncio.run(test())
 
 
+def test_a_listener_that_lost_patience_is_mended_by_the_secret(tmp_path: Path):
+    write_token(tmp_path, "good")
+
+    async def test() -> None:
+        authority = FakeAuthority(tmp_path / "xds.sock")
+        await authority.start()
+        with bare_envoy(tmp_path / "sds.sock", tmp_path, delta=True, patience="0.2s") as envoy:
+            await until(envoy.listens)
+            assert await asyncio.to_thread(envoy.serial) == ""
+            async with identity(authority):
+                await until(lambda: envoy.serial() in authority.serials)
+        await authority.stop()
+
+    asyncio.run(test())
+
+
+def test_a_listener_waits_for_its_secrets(tmp_path: Path):
+    write_token(tmp_path, "expired")
+
+    async def test() -> None:
+        authority = FakeAuthority(tmp_path / "xds.sock")
+        await authority.start()
+        async with identity(authority) as own:
+            with bare_envoy(tmp_path / "sds.sock", tmp_path, delta=True) as envoy:
+                await until(lambda: authority.refusals > 1)
+                assert not await asyncio.to_thread(envoy.listens)
+                write_token(tmp_path, "good")
+                await until(lambda: envoy.serial() in authority.serials)
+                await until(lambda: own.waits_for() == "")
+        await authority.stop()
+
+    asyncio.run(test())
+
+
 @pytest.mark.parametrize("delta", [True, False], ids=["delta", "state of the world"])
 def test_twenty_rotations_are_taken_and_nobody_is_turned_away(tmp_path: Path, delta: bool):
     async def test() -> None:
