@@ -5,6 +5,7 @@ Source: docs/design/0007
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,14 @@ class AbsentError(NotGivenError):
 class Authority:
     """One connection, made again when it breaks. Needs a running loop."""
 
-    def __init__(self, socket: str, token: Path) -> None:
-        """`token`: the file that is read for each certificate, since the node writes it anew."""
+    def __init__(self, socket: str, token: Path, taken: Callable[[], Awaitable[None]]) -> None:
+        """`token`: the file that is read for each certificate, since the node writes it anew.
+
+        `taken` returns when Envoy has what the agent has: nothing is to be said to be held before.
+        """
         self._channel = grpc.aio.insecure_channel(f"unix:{socket}", options=_OPTIONS)
         self._token = token
+        self.taken = taken
         self._create: Any = self._channel.unary_unary(f"/{wire.CERTIFICATES}/{wire.CREATE}")
         self._stream: Any = self._channel.stream_stream(f"/{wire.TRUST}/{wire.FOLLOW}")
 

@@ -192,6 +192,8 @@ class Certificates:
         while True:
             await self._news.wait()
             self._news.clear()
+            # A rotation goes on when all have said so: an Envoy that is behind would refuse others.
+            await self._authority.taken()
             await following.say(self.held.holding())
 
     def _trust(self, keys: ModuleType, roots: tuple[str, ...]) -> None:

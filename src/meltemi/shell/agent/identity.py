@@ -29,7 +29,7 @@ class Identity:
         self._socket = Path(settings.sds_socket)
         self.secrets = Secrets()
         self.server = SdsServer(self.secrets)
-        self._authority = Authority(settings.xds_socket, Path(own.token))
+        self._authority = Authority(settings.xds_socket, Path(own.token), self.server.taken)
         self._certificates = Certificates(self._authority, self.secrets, own)
         self._loop = asyncio.get_running_loop()
         self._end_of_patience = self._loop.time() + PATIENCE

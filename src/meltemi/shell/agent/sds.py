@@ -29,6 +29,8 @@ class SdsServer:
         """Nothing listens yet."""
         self._secrets = secrets
         self._streams: set[Stream] = set()
+        self._moved = asyncio.Event()
+        """Set, and made anew, when Envoy has answered or gone."""
         self.accepted, self.refused = 0, 0
         """Responses that Envoy took, and that it did not."""
 
@@ -36,6 +38,11 @@ class SdsServer:
     def is_current(self) -> bool:
         """Whether Envoy holds the present version of every secret that it wants."""
         return all(stream.is_current for stream in self._streams)
+
+    async def taken(self) -> None:
+        """Wait until Envoy has taken the present version of every secret that it wants; refused ones are not taken."""
+        while not all(stream.has_all for stream in self._streams):
+            await self._moved.wait()
 
     @asynccontextmanager
     async def listening(self, path: Path) -> AsyncGenerator[None]:
@@ -69,11 +76,17 @@ class SdsServer:
                     async for raw in requests:
                         before = stream.wanted
                         stream.hear(read(raw))
+                        self._wake()
                         _note_strangers(before, stream.wanted)
                         news.set()
                     writing.cancel()
         finally:
             self._streams.discard(stream)
+            self._wake()
+
+    def _wake(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
 
     def _told(self, answer: Answered) -> None:
         names = ",".join(answer.versions)

@@ -68,6 +68,8 @@ class Stream:
         self._sent: dict[str, str] = {}
         self._open: dict[str, dict[str, str]] = {}
         """Nonce → versions of a response that is not answered yet."""
+        self._refused: dict[str, str] = {}
+        """Name → the version that Envoy did not take."""
         self._unknown: list[str] = []
         self._count = 0
 
@@ -82,10 +84,19 @@ class Stream:
         versions = self._secrets.versions
         return not self._open and all(self._sent.get(name) == versions.get(name) for name in self._wanted)
 
+    @property
+    def has_all(self) -> bool:
+        """Whether Envoy has taken the present version of all that it wants."""
+        refused = {name for name, version in self._refused.items() if self._secrets.versions.get(name) == version}
+        return self.is_current and refused.isdisjoint(self._wanted)
+
     def hear(self, said: Said) -> None:
         """Take what Envoy says."""
         if said.nonce in self._open:
-            self._told(Answered(self._open.pop(said.nonce), said.error))
+            versions = self._open.pop(said.nonce)
+            if said.error:
+                self._refused.update(versions)
+            self._told(Answered(versions, said.error))
         if self._delta:
             self._change(said)
         elif not said.nonce or self._is_last(said.nonce):  # an answer to an older response says nothing of the present
