@@ -39,6 +39,8 @@ class Mesh:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.address = ""
+        self.before_up: Sequence[str] = ()
+        """A program that runs `up`, as `unshare`."""
 
     def run(
         self, *arguments: str | Path, status: Sequence[int] = (0,), text: str | None = None, limit: int = 90
@@ -46,7 +48,7 @@ class Mesh:
         """Run `meltemi VERB … --state DIR`; returns standard output."""
         verb, *rest = map(str, arguments)
         place = [] if verb in OFFLINE else ["--state", str(self.state)]
-        command = [str(MELTEMI), verb, *place, *rest]
+        command = [*(self.before_up if verb == "up" else ()), str(MELTEMI), verb, *place, *rest]
         done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=limit, check=False)
         if done.returncode not in status:
             raise MeshError(f"meltemi {' '.join((verb, *rest))}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")

@@ -1,113 +1,146 @@
-"""Services outside the mesh: passed through, refused, or reached by the server name of TLS."""
+"""Services outside the mesh, with names and certificates of their own: passed through, refused, or reached by name.
 
-import subprocess
-import sys
+The outside is a network namespace with its own web server, DNS server and certificate (tests/e2e/outside.py).
+"""
+
+import json
 from collections.abc import Generator
-from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from e2e.mesh import HERE, Mesh, eventually, missing
+from e2e.mesh import HERE, NETWORKING, SAMPLES, Mesh, eventually, missing
+from e2e.outside import BOOKS, NAME, Outside, outside_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-SPACE, ADDRESS, NAME = "meltemi-outside", "203.0.113.2", "outside.example.com"
-REGISTRY_ONLY = """apiVersion: v1
-kind: ConfigMap
-metadata: {name: istio, namespace: istio-system}
-data: {mesh: "outboundTrafficPolicy: {mode: REGISTRY_ONLY}"}
-"""
-ENTRY = f"""apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata:
-  name: outside
-spec:
-  hosts: [{NAME}]
-  ports:
-  - {{number: 443, name: tls, protocol: TLS}}
-  resolution: NONE
-  location: MESH_EXTERNAL
-"""
+
+def settings(mode: str) -> str:
+    return (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\n"
+        f'data: {{mesh: "outboundTrafficPolicy: {{mode: {mode}}}"}}\n'
+    )
 
 
-def ip(*arguments: str, at: str = "") -> None:
-    place = ["-n", at] if at else []
-    subprocess.run(["ip", *place, *arguments], check=True, timeout=20)
+def entry(ports: str, resolution: str) -> str:
+    return (
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: outside\nspec:\n"
+        f"  hosts: [{NAME}]\n  ports: [{ports}]\n  resolution: {resolution}\n  location: MESH_EXTERNAL\n"
+    )
+
+
+TLS = "{number: 443, name: tls, protocol: TLS}"
+HTTP = "{number: 80, name: http, protocol: HTTP}"
+ORIGINATED = "{number: 80, name: http, protocol: HTTP, targetPort: 443}"
 
 
 @pytest.fixture(scope="module")
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
-    """A namespace with an address that is free for documentation, a server in it; gives the server's certificate."""
+def outside() -> Generator[Outside]:
     if why := missing():
         pytest.skip(why)
-    folder = tmp_path_factory.mktemp("outside")
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}",
-         "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
-    certificate.chmod(0o644)
-    subprocess.run(["ip", "netns", "add", SPACE], check=True)
-    try:
-        ip("link", "add", "mlt-outside", "type", "veth", "peer", "name", "eth0", "netns", SPACE)
-        ip("address", "add", "203.0.113.1/24", "dev", "mlt-outside")
-        ip("link", "set", "mlt-outside", "up")
-        ip("address", "add", f"{ADDRESS}/24", "dev", "eth0", at=SPACE)
-        ip("link", "set", "eth0", "up", at=SPACE)
-        server = subprocess.Popen(
-            ["ip", "netns", "exec", SPACE, sys.executable, str(HERE / "apps/outside.py"), str(certificate), str(key)]
-        )
-        yield certificate
-        server.kill()
-        server.wait()
-    finally:
-        subprocess.run(["ip", "netns", "delete", SPACE], check=True)
+    with outside_world() as world:
+        yield world
 
 
 @pytest.fixture(scope="module")
-def mesh(outside: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
+def mesh(outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
+    """Bookinfo and a client, on a machine whose DNS server is the outside's; details v2 believes its certificate."""
+    if not SAMPLES.is_dir():
+        pytest.skip("needs ../shared/conformance/samples")
+    images = outside.certificate.with_name("images.yaml")
+    images.write_text(json.dumps({"images": [{
+        "image": "*/examples-bookinfo-details-v2",
+        "entrypoint": ["{python}", "-m", "meltemi.samples.bookinfo.details"],
+        "args": ["9080"],
+        "env": {"ENABLE_EXTERNAL_BOOK_SERVICE": "true", "SSL_CERT_FILE": str(outside.certificate)},
+    }]}))  # fmt: skip
     mesh = Mesh(tmp_path_factory.mktemp("mesh"))
+    mesh.before_up = outside.before_up
+    samples = SAMPLES / "master/samples/bookinfo"
     try:
-        mesh.up("-f", HERE / "manifests/client.yaml")
+        mesh.up(
+            "--images", images, "-f", samples / "platform/kube/bookinfo.yaml",
+            "-f", samples / "networking/bookinfo-gateway.yaml", "-f", HERE / "manifests/client.yaml",
+        )  # fmt: skip
         yield mesh
     finally:
         mesh.down()
 
 
-def call(mesh: Mesh, certificate: Path, url: str) -> str:
-    """What curl in the client's pod gets, or `refused`."""
-    pod = mesh.pod("client-")
-    resolve = [f"{NAME}:{port}:{ADDRESS}" for port in (80, 443)]
-    said = mesh.exec(
-        pod, "curl", "-s", "-m", "5", "--cacert", str(certificate), "--resolve", resolve[0], "--resolve", resolve[1],
-        "-w", "%{http_code}", url, status=(0, 22, 28, 35, 52, 56),
-    )  # fmt: skip
+@pytest.fixture
+def client(mesh: Mesh) -> Generator[str]:
+    """A pod that calls; the mesh is as it was before, afterwards."""
+    yield mesh.pod("client-")
+    mesh.run("apply", "-f", "-", text=settings("ALLOW_ANY"))
+    for kind in ("serviceentries", "destinationrules"):
+        for item in mesh.json("get", kind)["items"]:
+            mesh.run("delete", kind, item["metadata"]["name"])
+
+
+def call(mesh: Mesh, pod: str, outside: Outside, url: str) -> str:
+    """What curl gets, or `refused`."""
+    program = ("curl", "-s", "-m", "5", "--cacert", str(outside.certificate), "-w", "%{http_code}", url)
+    said = mesh.exec(pod, *program, status=(0, *range(1, 100)))
     return said if said.startswith("outside") else "refused"
 
 
-def test_what_nobody_knows_passes_through(mesh: Mesh, outside: Path) -> None:
-    assert call(mesh, outside, f"https://{NAME}/") == f"outside {NAME}\n200"
-    assert call(mesh, outside, f"http://{NAME}/") == f"outside {NAME}\n200"
+FOUND = f"outside {NAME}\n200"
 
 
-def test_with_registry_only_it_is_refused_until_a_service_entry_names_it(mesh: Mesh, outside: Path) -> None:
-    mesh.run("apply", "-f", "-", text=REGISTRY_ONLY)
-    eventually(lambda: call(mesh, outside, f"https://{NAME}/") == "refused", 10)
-    assert call(mesh, outside, f"http://{NAME}/") == "refused"
-
-    mesh.apply_text(ENTRY)
-
-    assert call(mesh, outside, f"https://{NAME}/") == f"outside {NAME}\n200"
-    assert call(mesh, outside, f"http://{NAME}/") == "refused"
-    assert _connections(mesh) >= 1
+def test_what_nobody_knows_passes_through(mesh: Mesh, client: str, outside: Outside) -> None:
+    assert call(mesh, client, outside, f"https://{NAME}/") == FOUND
+    assert call(mesh, client, outside, f"http://{NAME}/") == FOUND
+    assert call(mesh, client, outside, "http://nobody.example.com/") == "refused"
 
 
-def _connections(mesh: Mesh) -> int:
+def test_with_registry_only_it_is_refused_until_a_service_entry_names_it(
+    mesh: Mesh, client: str, outside: Outside
+) -> None:
+    mesh.run("apply", "-f", "-", text=settings("REGISTRY_ONLY"))
+    eventually(lambda: call(mesh, client, outside, f"https://{NAME}/") == "refused", 10)
+    assert call(mesh, client, outside, f"http://{NAME}/") == "refused"
+
+    mesh.apply_text(entry(TLS, "NONE"))
+
+    assert call(mesh, client, outside, f"https://{NAME}/") == FOUND
+    assert call(mesh, client, outside, f"http://{NAME}/") == "refused"
+    assert _connections(mesh, client, 443) >= 1
+
+
+@pytest.mark.parametrize(("port", "url"), [(HTTP, f"http://{NAME}:80/"), (TLS, f"https://{NAME}:443/")])
+def test_the_proxy_asks_for_the_name(mesh: Mesh, client: str, outside: Outside, port: str, url: str) -> None:
+    mesh.apply_text(entry(port, "DNS"))
+
+    assert eventually(lambda: call(mesh, client, outside, url).startswith(f"outside {NAME}"))
+    assert _connections(mesh, client, urlsplit(url).port or 0) >= 1
+
+
+def test_the_sidecar_encrypts_what_the_application_does_not(mesh: Mesh, client: str, outside: Outside) -> None:
+    mesh.apply_text(entry(ORIGINATED, "DNS"))
+    mesh.apply_text(
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n  name: outside\nspec:\n"
+        f"  host: {NAME}\n"
+        f"  trafficPolicy: {{tls: {{mode: SIMPLE, sni: {NAME}, caCertificates: {outside.certificate}}}}}\n"
+    )
+
+    assert eventually(lambda: call(mesh, client, outside, f"http://{NAME}/") == FOUND)
+
+
+def test_details_v2_has_its_book_from_outside(mesh: Mesh) -> None:
+    assert json.loads(mesh.ask("/api/v1/products/0")[1])["publisher"] == "PublisherA"
+
+    mesh.run("apply", "-f", SAMPLES / "master/samples/bookinfo/platform/kube/bookinfo-details-v2.yaml")
+    mesh.ready("details-v2")
+    mesh.apply(NETWORKING / "destination-rule-all.yaml", NETWORKING / "virtual-service-details-v2.yaml")
+
+    books = [json.loads(mesh.ask("/api/v1/products/0")[1]) for _ in range(5)]
+    assert {(book["publisher"], book["ISBN-10"]) for book in books} == {("Outside Press", "0486424618")}
+    assert BOOKS not in mesh.run("get", "serviceentries", "-A")
+
+
+def _connections(mesh: Mesh, pod: str, port: int) -> int:
     """How many connections the client's Envoy made for the service, by its own count."""
-    pod = mesh.pod("client-")
-    name = f"outbound|443||{NAME}"
-    clusters = mesh.run("exec", "-c", "istio-proxy", pod, "--", "pilot-agent", "request", "GET", "clusters")
+    name = f"outbound|{port}||{NAME}"
+    clusters = mesh.exec(pod, "pilot-agent", "request", "GET", "clusters", container="istio-proxy")
     lines = [line for line in clusters.splitlines() if line.startswith(name) and "::cx_total::" in line]
     return sum(int(line.rpartition("::")[2]) for line in lines)
