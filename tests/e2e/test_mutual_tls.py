@@ -163,6 +163,47 @@ def test_http_2_stays_http_2(mesh: Mesh, client: str) -> None:
     assert mesh.exec(client, sys.executable, "-c", program).split()[1] == "hello"
 
 
+def test_an_upgraded_connection_stays_open(mesh: Mesh, client: str) -> None:
+    program = (
+        "import socket,sys; s=socket.create_connection(('echo',80),5); f=s.makefile('rwb')\n"
+        "f.write(b'GET / HTTP/1.1\\r\\nHost: echo\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n\\r\\n')\n"
+        "f.flush()\n"
+        "line=f.readline(); head=line\n"
+        "while line.strip(): line=f.readline()\n"
+        "for word in (b'one\\n', b'two\\n'): f.write(word); f.flush(); print(f.readline().decode().split()[1])\n"
+        "print(head.split()[1].decode())"
+    )
+    assert mesh.exec(client, sys.executable, "-c", program).split() == ["one", "two", "101"]
+
+
+def connections(mesh: Mesh, client: str, kind: str) -> int:
+    """How many connections the client's Envoy made to echo."""
+    said = mesh.exec(client, "pilot-agent", "request", "GET", f"stats?filter={kind}", container="istio-proxy")
+    lines = [line for line in said.splitlines() if line.startswith("cluster.outbound|80||echo.default")]
+    return sum(int(line.rpartition(": ")[2]) for line in lines)
+
+
+def test_connections_are_kept_and_http_1_stays_http_1(mesh: Mesh, client: str) -> None:
+    assert curl(mesh, client, "http://echo/").endswith("200")
+    before = connections(mesh, client, "upstream_cx_total")
+
+    for _ in range(10):
+        assert curl(mesh, client, "http://echo/").endswith("200")
+
+    assert connections(mesh, client, "upstream_cx_total") <= before + 6  # at most one to each endpoint
+    assert connections(mesh, client, "upstream_cx_http2_total") == 0
+
+
+def test_http_2_between_sidecars_where_a_rule_asks_for_it(plain: Mesh, client: str) -> None:
+    plain.apply_text(
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n  name: echo\nspec:\n  host: echo\n"
+        "  trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}\n"
+    )
+
+    assert curl(plain, client, "http://echo/headers").startswith("GET /headers HTTP/1.1")
+    assert connections(plain, client, "upstream_cx_http2_total") > 0
+
+
 # === what a workload demands ===
 
 

@@ -1,8 +1,8 @@
 """An application that is in no sample: HTTP, gRPC, raw TCP and a protocol in which the server speaks first.
 
 `python echo.py NAME HTTP_PORT GRPC_PORT TCP_PORT GREETING_PORT`; NAME comes back in every answer.
-HTTP answers `NAME PATH`, after `?delay=SECONDS` if asked, on /headers with the request's head; gRPC answers
-`/test.Echo/Say` with NAME + the bytes sent;
+HTTP answers `NAME PATH`, after `?delay=SECONDS` if asked, on /headers with the request's head, and lines after an
+upgrade; gRPC answers `/test.Echo/Say` with NAME + the bytes sent;
 TCP answers every line with `NAME LINE`; the greeting port says `220 NAME` before it is asked anything, then echoes.
 """
 
@@ -25,7 +25,11 @@ def main() -> None:
 async def serve(name: str, http: int, grpc_port: int, tcp: int, greeting: int) -> None:
     async def answer_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await _head(reader):
+            if any(line.lower() == "upgrade: websocket" for line in head):
+                writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+                return await _echo(name, reader, writer)
             await _http(name, head, reader, writer)
+        return None
 
     async def answer_lines(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _echo(name, reader, writer)
