@@ -25,7 +25,7 @@ from e2e.xds_push.test_xds_push import (
 from envoy_real import free_port
 from meltemi.core.model.proxy import Proxy, Role
 from meltemi.core.model.resource import Resource, ResourceType
-from meltemi.shell import publish
+from meltemi.shell import session
 from meltemi.shell.servers.xds.server import XdsServer
 
 __all__ = ["behind"]
@@ -37,13 +37,13 @@ class Sent:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.raw: list[bytes] = []
-        encode = publish.response
+        encode = session.response
 
         def noting(send: Any) -> bytes:
             self.raw.append(encode(send))
             return self.raw[-1]
 
-        monkeypatch.setattr(publish, "response", noting)
+        monkeypatch.setattr(session, "response", noting)
 
     def names(self) -> list[str]:
         """Of resources, by type; removals with a minus."""
