@@ -91,6 +91,26 @@ def test_a_whole_rotation_waits_at_each_step_for_the_agent(tmp_path: Path):
     run(tmp_path, test)
 
 
+def test_of_two_who_rotate_at_a_time_the_second_waits_for_the_step_of_the_first(tmp_path: Path):
+    async def test(one: World) -> None:
+        mesh, agent = control(one, POD), Agent(one)
+        await agent.obey(await agent.hear())
+        async with asyncio.TaskGroup() as tasks:
+            both = [tasks.create_task(_outcome(mesh)) for _ in range(2)]
+        assert sorted(task.result() for task in both) == ["behind", "taken"]
+        assert one.authorities.rotation.step is Step.BOTH_TRUSTED
+        await agent.leave()
+
+    async def _outcome(mesh: Control) -> str:
+        try:
+            await mesh.rotate(to=None, back=False, seconds=0.5)
+        except BehindError:
+            return "behind"
+        return "taken"
+
+    run(tmp_path, test)
+
+
 def test_a_pod_that_serves_and_is_not_connected_holds_a_step_up(tmp_path: Path):
     """After a restart of the control plane nobody is connected for a moment: that is not to have followed."""
 

@@ -45,6 +45,8 @@ class Control:
         self._told = told
         self._now = now
         self._usual_life = timedelta(seconds=usual_life)
+        self._step = asyncio.Lock()
+        """Of two who rotate at a time the second waits until the step of the first is followed."""
 
     def status(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -63,12 +65,13 @@ class Control:
 
     async def rotate(self, *, to: Parts | None, back: bool, seconds: float) -> dict[str, Any]:
         """One step, once everybody has followed the present one. Raises BehindError, AuthorityError."""
-        await self.followed(seconds)
-        if back:
-            await self._authorities.back()
-        else:
-            await self._authorities.forward(to)
-        return self.status()
+        async with self._step:
+            await self.followed(seconds)
+            if back:
+                await self._authorities.back()
+            else:
+                await self._authorities.forward(to)
+            return self.status()
 
     async def followed(self, seconds: float) -> None:
         """Wait until everybody who serves holds what he was told. Raises BehindError."""
