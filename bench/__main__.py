@@ -1,6 +1,6 @@
 """`python -m bench [SERVICES…]`: measure and print docs/reference/performance.md.
 
-Place:  bench · bench/{compile,push,certificates,hops} → Markdown
+Place:  bench · bench/{compile,push,certificates,hops,convergence} → Markdown
 """
 
 import asyncio
@@ -10,11 +10,12 @@ import sys
 
 import structlog
 
-from bench import certificates, hops, push
+from bench import certificates, convergence, hops, push
 from bench import compile as compiling
 from bench.measure import table
 
 PROXIES = (1, 10, 100)
+UNABLE = "Not measured: needs root."
 _TEXT = """# What it costs
 
 Printed by `scripts/bench` on {date}, on {cpus} CPUs with {memory} GiB of memory: CPU time of one process
@@ -39,6 +40,13 @@ responses.
 *Check* reads the changed object; *derive* recomputes what it touches and finds the changed resources, once for all
 proxies of one scope; *push* is what the streams do until every proxy has acknowledged, without sockets and without the
 proxies' own work. The mean of {rounds} changes.
+
+## From a write until all have acknowledged
+
+{convergence}
+
+Wall-clock time in a mesh that runs, from before the write until `wait` returns; {turns} changes of each kind, one after
+the other.
 
 ## Certificates
 
@@ -74,7 +82,9 @@ def main() -> None:
         certificates=table(certificates.HEAD, certificates.measure()),
         signed=certificates.ROUNDS,
         rounds=push.ROUNDS,
-        hops=table(hops.HEAD, hops.measure()) if os.geteuid() == 0 else "Not measured: needs root.",
+        convergence=table(convergence.HEAD, convergence.measure()) if os.geteuid() == 0 else UNABLE,
+        turns=convergence.ROUNDS,
+        hops=table(hops.HEAD, hops.measure()) if os.geteuid() == 0 else UNABLE,
         rate=hops.RATE,
         rounds_of=hops.ROUNDS,
         seconds=hops.SECONDS,
