@@ -74,6 +74,8 @@ class Session:
         """The proxy asks or answers."""
         self._take_changes()
         self._carry_out(self.stream.on_request(request, _now()))
+        if self.stream.wake_at is not None:
+            self._wake.set()  # who sleeps in `responses` may sleep longer than the stream may now
         self._answered()
 
     def on_change(self, changed: Changed, revision: int) -> None:

@@ -9,6 +9,7 @@ from meltemi.core.engine.engine import Engine
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.proxy import Proxy, Role, Scope
 from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.model.units import Seconds
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.xds.events import Request
 from meltemi.shell.publish import Derivations, Publisher, Session
@@ -110,6 +111,54 @@ def test_only_proxies_that_a_revision_concerns_are_waited_for() -> None:
         assert not await returns(publisher.wait_for(3))
         for handle in handles:
             handle.close()
+
+    asyncio.run(run())
+
+
+def test_a_removal_that_waits_comes_when_its_time_comes_though_nothing_else_happens() -> None:
+    """The stream learns when it may remove from an answer that comes while the writer sleeps already."""
+
+    def listener(e: Engine) -> Resource:
+        needs = frozenset({"old"}) if e.read("needs") else frozenset[str]()
+        version = str(e.read("needs"))
+        return Resource(
+            type=ResourceType.LISTENER, name="l", version=version, body=b"", needs=needs, hold=Seconds(0.05)
+        )
+
+    def cluster(e: Engine) -> Resource:
+        return Resource(type=ResourceType.CLUSTER, name="old", version="1", body=b"")
+
+    def changing(e: Engine, scope: Scope) -> tuple[Slot, ...]:
+        own = Slot(type=ResourceType.LISTENER, name="l", body=Call(function=listener, args=()))
+        old = Slot(type=ResourceType.CLUSTER, name="old", body=Call(function=cluster, args=()))
+        return (own, old) if e.read("needs") else (own,)
+
+    def own_scope(e: Engine, proxy: Proxy) -> Scope:
+        return Scope(role=proxy.role, namespace=proxy.namespace)
+
+    async def run() -> None:
+        engine = Engine()
+        publisher = Publisher(engine, Derivations(slots=changing, scope_of=own_scope, findings=nothing))
+        engine.put("needs", "yes")
+        publisher.settle(1)
+        publisher.complete()
+        handle = await publisher.connect(lambda: PROXY, {})
+        session = handle.session
+        session.on_request(Request(type=ResourceType.CLUSTER))
+        session.on_request(Request(type=ResourceType.LISTENER))
+        acknowledge(session, await session.responses())
+        acknowledge(session, await session.responses())
+
+        engine.put("needs", "")
+        publisher.settle(2)
+        sent = await session.responses()
+        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+            writer = tasks.create_task(session.responses())
+            await asyncio.sleep(0.01)
+            acknowledge(session, sent)
+            (removal,) = await writer
+        assert discovery_pb2.DeltaDiscoveryResponse.FromString(removal).removed_resources == ["old"]
+        handle.close()
 
     asyncio.run(run())
 
