@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
     folder = tmp_path_factory.mktemp("tls")
     images = folder / "images.yaml"
     images.write_text(f"images:\n- image: example/echo\n  entrypoint: ['{{python}}', '{HERE / 'apps/echo.py'}']\n")
-    files = []
+    files: list[str | Path] = []
     for name, replicas in (("echo", 3), ("client", 2)):
         text = (HERE / f"manifests/{name}.yaml").read_text()
         text = re.sub(
