@@ -62,3 +62,9 @@ def test_failover_without_outlier_detection_is_said():
 
 def test_a_limit_may_be_turned_off():
     assert faults("DestinationRule", policy(connectionPool={"tcp": {"idleTimeout": "0s"}})) == []
+
+
+@pytest.mark.parametrize("how", [{"simple": "RANDOM"}, {"consistentHash": {"useSourceIp": True}}])
+def test_warming_up_where_envoy_does_not_is_said(how: Tree):
+    spec = policy(loadBalancer={**how, "warmup": {"duration": "1s"}})
+    assert warnings("DestinationRule", spec) == [f"M1303 {P}.loadBalancer.warmup"]

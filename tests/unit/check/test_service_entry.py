@@ -49,3 +49,7 @@ def test_faults(spec: Tree, want: list[str]):
 
 def test_tcp_without_an_address_is_said():
     assert warnings("ServiceEntry", entry(ports=[TCP])) == ["M2409 spec.ports[0]"]
+
+
+def test_a_resolution_without_effect_is_said():
+    assert warnings("ServiceEntry", entry("DYNAMIC_DNS", hosts=["*.a.com"])) == ["M1303 spec.resolution"]

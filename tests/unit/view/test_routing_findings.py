@@ -43,6 +43,8 @@ CASES: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "a taken address":      (service("c", "tcp:80", address="198.19.0.3")
                              + service("d", "tcp:80", address="198.19.0.3"),
                              [("M3108", "spec.ports[0]")]),
+    "no such service":      (virtual_service("r", "{hosts: [x], tcp: [{route: [{destination: {host: a}}]}]}"),
+                             [("M3113", "spec.hosts[0]")]),
     "a taken name":         (service("c", "http:80", address="198.19.0.2"), [("M3111", "spec")]),
 }
 # fmt: on

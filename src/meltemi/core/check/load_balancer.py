@@ -6,7 +6,7 @@ Place:  model/traffic → [check/load_balancer] → view/cluster
 from collections.abc import Iterator
 
 from meltemi.core.check.locality import check_locality, check_zone_aware
-from meltemi.core.check.report import at, error, required
+from meltemi.core.check.report import at, error, required, warning
 from meltemi.core.check.values import check_duration
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
@@ -15,6 +15,7 @@ from meltemi.core.model.traffic.destination_rule import (
     HTTPCookie,
     LoadBalancerSettings,
     OutlierDetection,
+    SimpleLB,
     WarmupConfiguration,
 )
 
@@ -40,6 +41,16 @@ def check_load_balancer(
     yield from check_duration(settings.warmup_duration_secs, at(path, "warmupDurationSecs"))
     if settings.warmup:
         yield from _check_warmup(settings.warmup, at(path, "warmup"))
+    yield from _check_warmed(settings, path)
+
+
+def _check_warmed(settings: LoadBalancerSettings, path: Path) -> Iterator[Finding]:
+    """Envoy warms endpoints up where it picks by turn or by load."""
+    word = "warmup" if settings.warmup else "warmupDurationSecs" if settings.warmup_duration_secs else ""
+    how = "consistentHash" if settings.consistent_hash else settings.simple
+    if word and how in ("consistentHash", SimpleLB.RANDOM, SimpleLB.PASSTHROUGH):
+        message = f"{word!r} has no effect with {how}"
+        yield warning("M1303", at(path, word), message, "use ROUND_ROBIN or LEAST_REQUEST, or remove it")
 
 
 def _check_hash(settings: ConsistentHashLB, path: Path) -> Iterator[Finding]:

@@ -571,6 +571,12 @@ _ROUTING: tuple[Page, ...] = (
             "certificate and key (`tls.crt`, `tls.key`), or no authorities (`ca.crt`, in it or in `NAME-cacert`)."
         ),
     ),
+    (
+        "M3113",
+        "warning",
+        "rules for connections to a host that is no service",
+        "Sidecars listen for services. Without a Service or ServiceEntry of that name no connection meets the rules.",
+    ),
 )
 
 PAGES: tuple[Page, ...] = (

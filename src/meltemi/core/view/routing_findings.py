@@ -56,7 +56,21 @@ def virtual_service_findings(e: Engine, key: Key) -> tuple[Finding, ...]:
     for path, destination in _destinations(e, key):
         found += _destination(e, destination, key, path)
     found += _delegates(e, key)
+    found += _unserved(e, key)
     return tuple(found)
+
+
+def _unserved(e: Engine, key: Key) -> Iterator[Finding]:
+    """Sidecars listen for services: connections to a host that is none never meet rules of it."""
+    h = e.get(head, key)
+    rules = " and ".join(f"{word!r}" for word in ("tls", "tcp") if h and word in h.protocols)
+    if h is None or not rules or MESH not in h.gateways:
+        return
+    for i, host in enumerate(h.hosts):
+        if "*" not in host and e.get(service, host) is None:
+            message = f"there is no service {host!r}: its {rules} rules have no effect in sidecars"
+            tip = "add a Service or a ServiceEntry, or name only gateways"
+            yield _on(key, warning("M3113", at(Path("spec"), "hosts", i), message, tip))
 
 
 def _gateway(e: Engine, name: str, key: Key, index: int) -> Iterator[Finding]:
