@@ -92,6 +92,15 @@ def test_what_envoy_refuses_is_said_on_its_document_and_holds_up_nothing(clean: 
     assert set(clean.reviews(10)) == {"reviews-v3"}
     assert clean.ask("/api/v1/products/0")[0] == 200
 
+    # a proxy that comes anew has the routes that were in force before
+    old = clean.pod("client-")
+    clean.run("delete", "pod", old)
+    clean.ready("client")
+    new = clean.pod("client-")
+    assert new != old
+    assert clean.exec(new, "curl", "-s", "-w", "%{http_code}", "http://details:9080/health").endswith("200")
+    assert "M9001" in str(clean.json("status", status=(0, 1)))
+
     clean.run("apply", "-f", "-", text=REFUSED.replace(TOO_LONG, "/.*"))
     clean.run("wait", "virtualservice/details", "--timeout", "20s")
     assert "M9001" not in str(clean.json("status", status=(0, 1)))

@@ -17,6 +17,7 @@ from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.proxy import Proxy, Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.slot import Slot
+from meltemi.core.xds.events import Refused
 from meltemi.shell.session import Changed, ScopeHolder, Session, proxy_of, refusal
 
 log: Any = structlog.get_logger(__name__)
@@ -71,6 +72,9 @@ class Publisher:
     def settle(self, revision: int) -> None:
         """The engine's inputs stand at a store revision: derive, and tell the streams what changed."""
         self._settling = revision
+        for holder in self._holders.values():
+            if all(session.current() for session in holder.sessions):
+                holder.offer.answered()
         changed = self._engine.settle()
         before, self._failures = self._failures, {}
         for cell, problem in self._engine.failed.items():
@@ -94,7 +98,7 @@ class Publisher:
         await self._complete.wait()
         proxy = identity() or proxy_of(node)
         holder = self._enter(proxy)
-        session = Session(proxy, holder, told=self._revision, answered=self.answered)
+        session = Session(proxy, holder, told=self._revision, answered=self.answered, refused=self._refuse)
         holder.sessions.add(session)
         self._sessions[session] = identity
         log.info("connected", proxy=proxy.id)
@@ -268,6 +272,10 @@ class Publisher:
                     gone.setdefault(holder, []).extend(_named(holder, cell))
         for holder in told.keys() | gone.keys():
             self._tell(holder, holder.offer.update(told.get(holder, ()), gone.get(holder, ())))
+
+    def _refuse(self, holder: ScopeHolder, refused: Refused) -> None:
+        """One proxy's refusal holds for all of its scope."""
+        self._tell(holder, holder.offer.refuse(refused))
 
     def _tell(self, holder: ScopeHolder, changed: Changed) -> None:
         if changed:

@@ -56,8 +56,16 @@ class ScopeHolder:
 class Session:
     """One connected proxy: its stream, what waits to be written, and whom to tell when it has answered."""
 
-    def __init__(self, proxy: Proxy, holder: ScopeHolder, *, told: int, answered: Callable[[], None]) -> None:
-        """`told`: the store revision that the holder's offer stands at; `answered`: to be called when it answers."""
+    def __init__(
+        self,
+        proxy: Proxy,
+        holder: ScopeHolder,
+        *,
+        told: int,
+        answered: Callable[[], None],
+        refused: Callable[[ScopeHolder, Refused], None],
+    ) -> None:
+        """`told`: the store revision that the holder's offer stands at; `answered`, `refused`: what to call."""
         self.proxy = proxy
         self.holder = holder
         self.told = told
@@ -65,6 +73,7 @@ class Session:
         self.stream = Stream(offer=holder.offer)
         self.refusals: dict[tuple[ResourceType, str], Refused] = {}
         self._answered = answered
+        self._refused = refused
         self._outbox: list[Send] = []
         self._changed: Changed = {}
         self._moved = False
@@ -108,8 +117,9 @@ class Session:
         return not self._changed and not self._moved and not self._outbox and self.stream.current()
 
     def refused(self) -> list[Refused]:
-        """What the proxy refuses of what it is offered now."""
-        return [self.refusals[name] for name in self.stream.refused() if name in self.refusals]
+        """What the proxy refuses of what it should have."""
+        own = [self.refusals[name] for name in self.stream.refused() if name in self.refusals]
+        return [*own, *self.holder.offer.refused.values()]
 
     def status(self) -> dict[str, Any]:
         """What the proxy is offered, has acknowledged and refuses, as `meltemi status` shows it."""
@@ -157,6 +167,7 @@ class Session:
                 case Refused():
                     self.refusals[effect.resource.type, effect.resource.name] = effect
                     log.warning("refused", proxy=self.proxy.id, resource=effect.resource.name, reason=effect.reason)
+                    self._refused(self.holder, effect)
                 case Accepted():
                     self.refusals.pop((effect.type, effect.name), None)
 

@@ -1,6 +1,7 @@
 """A fault in one derived function holds up nothing else."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 
 from envoy.service.discovery.v3 import discovery_pb2
@@ -71,6 +72,40 @@ def offered(session: Session) -> dict[str, str]:
 
 def codes(publisher: Publisher) -> list[str]:
     return [one.code for one in publisher.findings()]
+
+
+def test_who_comes_after_a_refusal_gets_what_was_in_force_before() -> None:
+    async def act(engine: Engine, publisher: Publisher, first: Session) -> None:
+        first.on_request(Request(type=ResourceType.LISTENER))
+        acknowledge(first, await first.responses())
+        put(engine, publisher, one="bad for Envoy")
+        await refuse(first)
+        with contextlib.suppress(TimeoutError):  # nothing is to be sent: it holds what was before
+            async with asyncio.timeout(0.05):
+                raise AssertionError(await first.responses())
+        assert codes(publisher) == ["M9001"]
+        assert first.current()
+
+        second = (await publisher.connect(lambda: PROXY, {})).session
+        second.on_request(Request(type=ResourceType.CLUSTER))
+        second.on_request(Request(type=ResourceType.LISTENER))
+        acknowledge(second, await second.responses())
+        assert second.stream.held(ResourceType.CLUSTER) == first.stream.held(ResourceType.CLUSTER)
+        assert "one" in second.stream.held(ResourceType.CLUSTER)
+        assert second.status()["types"]["CDS"]["state"] == "REFUSED"
+
+        put(engine, publisher, one="mended")
+        for session in (first, second):
+            acknowledge(session, await session.responses())
+            assert session.stream.held(ResourceType.CLUSTER)["one"] == "mended"
+        assert codes(publisher) == []
+
+    play(act, one="good", two="good")
+
+
+async def refuse(session: Session) -> None:
+    for one in map(discovery_pb2.DeltaDiscoveryResponse.FromString, await session.responses()):
+        session.on_request(Request(type=ResourceType(one.type_url), nonce=one.nonce, error="no"))
 
 
 def test_only_proxies_that_a_revision_concerns_are_waited_for() -> None:
