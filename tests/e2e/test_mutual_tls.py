@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from e2e.mesh import HERE, Mesh, missing
+from e2e.strangers import credential, other_authority, own_authority
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -154,6 +155,33 @@ def test_nobody_can_say_he_is_another(mesh: Mesh, who: str) -> None:
     assert head.endswith("200")
     assert "/admin" not in head
     assert head.lower().count("x-forwarded-client-cert") == (1 if who == "client" else 0)
+
+
+def by_hand(mesh: Mesh, bare: str, credential: Path) -> str:
+    """The head of a request that a pod without sidecar makes over TLS with a certificate of its own; or what failed."""
+    program = (
+        "import socket,ssl,sys\n"
+        "c=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT); c.check_hostname=False; c.verify_mode=ssl.CERT_NONE\n"
+        "c.load_cert_chain(sys.argv[1]); c.set_alpn_protocols(['istio-http/1.1'])\n"
+        "try:\n"
+        " s=c.wrap_socket(socket.create_connection(('echo',80),5), server_hostname='echo')\n"
+        " s.sendall(b'GET /headers HTTP/1.1\\r\\nHost: echo\\r\\nConnection: close\\r\\n\\r\\n')\n"
+        " print(b''.join(iter(lambda: s.recv(4096), b'')).decode())\n"
+        "except OSError as e: print(type(e).__name__)"
+    )
+    return mesh.exec(bare, sys.executable, "-c", program, str(credential))
+
+
+def test_a_certificate_of_the_mesh_is_believed_and_no_other(mesh: Mesh, bare: str, tmp_path: Path) -> None:
+    own, other = own_authority(mesh.state), other_authority()
+
+    good = by_hand(mesh, bare, credential(own, "cluster.local", tmp_path))
+    assert f"URI={SPIFFE}/stranger" in good
+
+    for bad in (credential(other, "cluster.local", tmp_path), credential(own, "elsewhere", tmp_path)):
+        said = by_hand(mesh, bare, bad)
+        assert "HTTP" not in said
+        assert "Error" in said
 
 
 def test_http_2_stays_http_2(mesh: Mesh, client: str) -> None:
