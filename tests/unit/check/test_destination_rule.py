@@ -65,6 +65,6 @@ def test_a_limit_may_be_turned_off():
 
 
 @pytest.mark.parametrize("how", [{"simple": "RANDOM"}, {"consistentHash": {"useSourceIp": True}}])
-def test_warming_up_where_envoy_does_not_is_said(how: Tree):
+def test_warming_up_where_envoy_does_not_is_said(how: dict[str, Tree]):
     spec = policy(loadBalancer={**how, "warmup": {"duration": "1s"}})
     assert warnings("DestinationRule", spec) == [f"M1303 {P}.loadBalancer.warmup"]
