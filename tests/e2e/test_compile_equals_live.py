@@ -124,7 +124,7 @@ def live(mesh: Mesh, namespace: str, pod: str) -> dict[str, dict[str, Any]]:
     filters = dumps.get("EcdsConfigDump", {}).get("ecdsFilters", [])
     return {
         "clusters": {one["cluster"]["name"]: bare(one["cluster"]) for one in clusters["dynamicActiveClusters"]},
-        "listeners": {one["name"]: bare(one["activeState"]["listener"]) for one in listeners},
+        "listeners": {one["name"]: bare(one["activeState"]["listener"]) for one in listeners if "activeState" in one},
         "routes": {one["name"]: sorted_hosts(bare(one)) for one in routes},
         "endpoints": {one["clusterName"]: endpoints(one) for one in assignments if one["clusterName"] not in inline},
         "extensions": {one["ecdsFilter"]["name"]: bare(one["ecdsFilter"]) for one in filters},
