@@ -1,52 +1,22 @@
 """Bookinfo's services answer as Istio's documentation says, over real sockets."""
 
 import json
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Generator
-from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPResponse
+from contextlib import AbstractContextManager
+from http.client import HTTPResponse
 
 import pytest
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from unit.samples import programs
+from unit.samples.programs import free_port, program
 
 
-@contextmanager
-def service(name: str, **env: str) -> Generator[int]:
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", f"meltemi.samples.bookinfo.{name}", str(port)], env=env)
-    try:
-        _wait_for(port)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail(f"nothing listens on port {port}")
+def service(name: str, **env: str) -> AbstractContextManager[int]:
+    return program(f"bookinfo.{name}", **env)
 
 
 def ask(port: int, path: str, method: str = "GET", body: str = "", **headers: str) -> tuple[HTTPResponse, str]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=20)
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(method, path, body=body or None, headers=named)
-    response = connection.getresponse()
-    text = response.read().decode()
-    connection.close()
-    return response, text
+    response, content = programs.ask(port, path, method, body, **headers)
+    return response, content.decode()
 
 
 def here(name: str, port: int) -> dict[str, str]:

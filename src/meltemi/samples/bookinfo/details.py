@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 
 from meltemi.samples.bookinfo.headers import propagated
-from meltemi.samples.bookinfo.server import Reply, Request, port_argument, serve
+from meltemi.samples.server import Reply, Request, port_argument, serve
 
 BOOK_SERVICE = "www.googleapis.com"
 ISBN = "0486424618"  # The Comedy of Errors, Dover

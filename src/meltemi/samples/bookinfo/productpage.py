@@ -11,8 +11,9 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
 from meltemi.samples.bookinfo import page
+from meltemi.samples.bookinfo.client import call
 from meltemi.samples.bookinfo.headers import propagated
-from meltemi.samples.bookinfo.server import Reply, Request, call, port_argument, serve
+from meltemi.samples.server import Reply, Request, port_argument, serve
 
 PRODUCT: dict[str, object] = {
     "id": 0,

@@ -11,7 +11,7 @@ import os
 import random
 import time
 
-from meltemi.samples.bookinfo.server import Reply, Request, port_argument, serve
+from meltemi.samples.server import Reply, Request, port_argument, serve
 
 DELAY = 7.0
 PHASE = 60.0

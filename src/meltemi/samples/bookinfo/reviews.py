@@ -9,8 +9,9 @@ import os
 import socket
 from collections.abc import Mapping
 
+from meltemi.samples.bookinfo.client import call
 from meltemi.samples.bookinfo.headers import propagated
-from meltemi.samples.bookinfo.server import Reply, Request, call, port_argument, serve
+from meltemi.samples.server import Reply, Request, port_argument, serve
 
 TEXTS = {
     "Reviewer1": "An extremely entertaining play by Shakespeare. The slapstick humour is refreshing!",
