@@ -92,15 +92,42 @@ def test_what_envoy_refuses_is_said_on_its_document_and_holds_up_nothing(clean: 
     assert set(clean.reviews(10)) == {"reviews-v3"}
     assert clean.ask("/api/v1/products/0")[0] == 200
 
-    # a proxy that comes anew has the routes that were in force before
-    old = clean.pod("client-")
-    clean.run("delete", "pod", old)
-    clean.ready("client")
-    new = clean.pod("client-")
-    assert new != old
-    assert clean.exec(new, "curl", "-s", "-w", "%{http_code}", "http://details:9080/health").endswith("200")
-    assert "M9001" in str(clean.json("status", status=(0, 1)))
+    clean.run("apply", "-f", "-", text=REFUSED.replace(TOO_LONG, "/.*"))
+    clean.run("wait", "virtualservice/details", "--timeout", "20s")
+    assert "M9001" not in str(clean.json("status", status=(0, 1)))
+
+
+def test_what_was_refused_is_sent_to_nobody_again_also_after_a_restart(clean: Mesh) -> None:
+    """A proxy that comes anew has the routes that were in force before."""
+    clean.run("apply", "-f", "-", text=REFUSED)
+    clean.run("wait", "virtualservice/details", "--timeout", "20s", status=(1,))
+    assert refusals(clean) > 0
+    before = refusals(clean)
+    renew_client(clean)
+
+    old = (clean.state / "control-plane.pid").read_text()
+    os.kill(int(old), signal.SIGKILL)
+    eventually(lambda: _differs(clean.state / "control-plane.pid", old), 20)
+    renew_client(clean)
+    said = clean.json("wait", "virtualservice/details", "--timeout", "20s", status=(1,))
+    assert {one["code"] for one in said["results"][0]["findings"]} == {"M9001"}
+    assert refusals(clean) == before
 
     clean.run("apply", "-f", "-", text=REFUSED.replace(TOO_LONG, "/.*"))
     clean.run("wait", "virtualservice/details", "--timeout", "20s")
     assert "M9001" not in str(clean.json("status", status=(0, 1)))
+
+
+def refusals(mesh: Mesh) -> int:
+    """How often a proxy refused something since the mesh began."""
+    return (mesh.state / "control-plane.log").read_text().count("refused ")
+
+
+def renew_client(mesh: Mesh) -> None:
+    """Another client pod, which reaches details."""
+    old = mesh.pod("client-")
+    mesh.run("delete", "pod", old)
+    mesh.ready("client")
+    new = mesh.pod("client-")
+    assert new != old
+    assert mesh.exec(new, "curl", "-s", "-w", "%{http_code}", "http://details:9080/health").endswith("200")

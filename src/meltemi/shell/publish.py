@@ -18,6 +18,8 @@ from meltemi.core.model.proxy import Proxy, Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.slot import Slot
 from meltemi.core.xds.events import Refused
+from meltemi.core.xds.refusals import Refusals
+from meltemi.ports.refusals import RefusalMemory
 from meltemi.shell.session import Changed, ScopeHolder, Session, proxy_of, refusal
 
 log: Any = structlog.get_logger(__name__)
@@ -54,9 +56,13 @@ class Handle:
 class Publisher:
     """Scopes, offers and sessions over one engine."""
 
-    def __init__(self, engine: Engine, derivations: Derivations) -> None:
+    def __init__(self, engine: Engine, derivations: Derivations, memory: RefusalMemory | None = None) -> None:
+        """Without a memory, what was refused is known as long as this lives."""
         self._engine = engine
         self._derive = derivations
+        self._memory = memory
+        self._refusals = Refusals()
+        self._refusals.learn(memory.refusals() if memory else ())
         self._holders: dict[Scope, ScopeHolder] = {}
         self._of_cell: dict[Cell, set[ScopeHolder]] = {}
         self._sessions: dict[Session, Identity] = {}
@@ -84,6 +90,7 @@ class Publisher:
         self._rebody(changed)
         for session in list(self._sessions):
             self._rescope(session)
+        self._remember()
         self._revision = max(self._revision, revision)
         self.answered()
 
@@ -100,6 +107,7 @@ class Publisher:
         holder = self._enter(proxy)
         session = Session(proxy, holder, told=self._revision, answered=self.answered, refused=self._refuse)
         holder.sessions.add(session)
+        self._remember()
         self._sessions[session] = identity
         log.info("connected", proxy=proxy.id)
 
@@ -193,7 +201,7 @@ class Publisher:
         holder = self._holders.get(scope)
         if holder is None:
             slots = self._engine.watch(self._derive.slots, scope)
-            holder = self._holders[scope] = ScopeHolder(scope)
+            holder = self._holders[scope] = ScopeHolder(scope, self._refusals)
             self._list(holder, slots, self._failures)
         return holder
 
@@ -276,6 +284,12 @@ class Publisher:
     def _refuse(self, holder: ScopeHolder, refused: Refused) -> None:
         """One proxy's refusal holds for all of its scope."""
         self._tell(holder, holder.offer.refuse(refused))
+        self._remember()
+
+    def _remember(self) -> None:
+        for news in self._refusals.take_news():
+            if self._memory:
+                self._memory.remember(news)
 
     def _tell(self, holder: ScopeHolder, changed: Changed) -> None:
         if changed:

@@ -18,6 +18,7 @@ from meltemi.core.model.resource import ResourceType
 from meltemi.core.pipeline.slot import Slot
 from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
 from meltemi.core.xds.offer import Offer
+from meltemi.core.xds.refusals import Refusals
 from meltemi.core.xds.stream import Stream
 from meltemi.core.xds.wire import response
 
@@ -42,9 +43,9 @@ Changed = dict[ResourceType, set[str]]
 class ScopeHolder:
     """One scope with proxies: its slots, its offer, its sessions."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, refusals: Refusals) -> None:
         self.scope = scope
-        self.offer = Offer()
+        self.offer = Offer(refusals=refusals)
         self.slots: dict[tuple[ResourceType, str], Slot] = {}
         self.cells: Counter[Cell] = Counter()
         """How many slots each body serves."""
@@ -118,8 +119,8 @@ class Session:
 
     def refused(self) -> list[Refused]:
         """What the proxy refuses of what it should have."""
-        own = [self.refusals[name] for name in self.stream.refused() if name in self.refusals]
-        return [*own, *self.holder.offer.refused.values()]
+        own = {name: self.refusals[name] for name in self.stream.refused() if name in self.refusals}
+        return [*(own | self.holder.offer.refused).values()]
 
     def status(self) -> dict[str, Any]:
         """What the proxy is offered, has acknowledged and refuses, as `meltemi status` shows it."""

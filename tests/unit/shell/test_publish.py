@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 
 from envoy.service.discovery.v3 import discovery_pb2
 
+from fakes.refusals import FakeRefusals
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.proxy import Proxy, Role, Scope
@@ -101,6 +102,33 @@ def test_who_comes_after_a_refusal_gets_what_was_in_force_before() -> None:
         assert codes(publisher) == []
 
     play(act, one="good", two="good")
+
+
+def test_what_was_refused_is_known_after_a_restart() -> None:
+    memory = FakeRefusals()
+
+    async def run(*texts: str, then: Callable[[Session], Awaitable[None]]) -> Publisher:
+        engine = Engine()
+        publisher = Publisher(engine, Derivations(slots=slots, scope_of=scope_of, findings=nothing), memory)
+        put(engine, publisher, names="one", namespace="default", one=texts[0])
+        publisher.complete()
+        session = (await publisher.connect(lambda: PROXY, {})).session
+        session.on_request(Request(type=ResourceType.LISTENER))
+        session.on_request(Request(type=ResourceType.CLUSTER))
+        acknowledge(session, await session.responses())
+        for text in texts[1:]:
+            put(engine, publisher, one=text)
+        await then(session)
+        return publisher
+
+    async def other(session: Session) -> None:
+        assert session.stream.held(ResourceType.CLUSTER) == {"one": "good"}
+        assert session.current()
+
+    before = asyncio.run(run("good", "bad for Envoy", then=refuse))
+    after = asyncio.run(run("bad for Envoy", then=other))
+
+    assert before.findings() == after.findings() != ()
 
 
 async def refuse(session: Session) -> None:

@@ -3,14 +3,16 @@
 Place:  pipeline → shell/publish fills it → [xds/offer] → xds/stream reads it
 
 What one Envoy refuses the others would refuse too, and who comes anew would have nothing in its place: the version
-before, which they accepted, is offered again until there is a new one.
+before, which they accepted, is offered again until there is a new one. Where none is known, nothing is sent.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from meltemi.core.model.refusal import Refusal
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.xds.events import Refused
+from meltemi.core.xds.refusals import LASTING, Refusals
 
 Names = dict[str, Resource]
 Id = tuple[ResourceType, str]
@@ -18,18 +20,25 @@ Id = tuple[ResourceType, str]
 
 @dataclass(slots=True)
 class Offer:
-    """The current resources of one scope. Changed only by `update`; streams are then told the names."""
+    """The current resources of one scope. Changed only by `update` and `refuse`; streams are then told the names."""
 
+    refusals: Refusals = field(default_factory=Refusals)
     resources: dict[ResourceType, Names] = field(default_factory=lambda: {kind: {} for kind in ResourceType})
 
     refused: dict[Id, Refused] = field(default_factory=dict[Id, Refused])
     """What should be offered and is not, for a proxy refused it; the version before stands in its place."""
+    _stopped: set[Id] = field(default_factory=set[Id])
+    """Of those: what has nothing that could take its place. It stays listed, so that nobody loses what he has."""
     _before: dict[Id, Resource] = field(default_factory=dict[Id, Resource])
     """The version that all proxies had answered for, of what was replaced since."""
 
     def of(self, kind: ResourceType) -> Mapping[str, Resource]:
         """All resources of a type, by name."""
         return self.resources[kind]
+
+    def is_stopped(self, kind: ResourceType, name: str) -> bool:
+        """Whether it is listed, but to be sent to nobody."""
+        return (kind, name) in self._stopped
 
     def update(
         self, put: Iterable[Resource], removed: Iterable[tuple[ResourceType, str]] = ()
@@ -38,11 +47,11 @@ class Offer:
         changed: dict[ResourceType, set[str]] = {}
         for kind, name in removed:
             self.refused.pop((kind, name), None)
+            self._stopped.discard((kind, name))
             self._before.pop((kind, name), None)
             if self.resources[kind].pop(name, None) is not None:
                 changed.setdefault(kind, set()).add(name)
         for resource in put:
-            self.refused.pop((resource.type, resource.name), None)
             if self._put(resource):
                 changed.setdefault(resource.type, set()).add(resource.name)
         return changed
@@ -51,20 +60,38 @@ class Offer:
         """A proxy refuses what is offered: offer what was before, if it is known. Returns as `update`."""
         kind, name = refused.resource.type, refused.resource.name
         offered, before = self.resources[kind].get(name), self._before.pop((kind, name), None)
-        if before is None or offered is None or offered.version != refused.resource.version:
+        if offered is None or offered.version != refused.resource.version:
             return {}
-        self.resources[kind][name] = before
-        self.refused[kind, name] = refused
-        return {kind: {name}}
+        if before is None and kind not in LASTING:
+            return {}
+        self._stand_in(Refusal(resource=refused.resource, reason=refused.reason, instead=before))
+        return {kind: {name}} if before else {}
 
     def answered(self) -> None:
         """Every proxy has answered for all that is offered: nothing that was before will be asked for."""
         self._before.clear()
 
     def _put(self, resource: Resource) -> bool:
-        """Whether it differs from what was offered."""
+        """Whether what is offered differs from what was offered."""
+        this = resource.type, resource.name
         old = self.resources[resource.type].get(resource.name)
-        self.resources[resource.type][resource.name] = resource
-        if old is not None and old.version != resource.version:
-            self._before.setdefault((resource.type, resource.name), old)
-        return old is None or old.version != resource.version
+        good = None if this in self._stopped or (old and old.version == resource.version) else old
+        self.refused.pop(this, None)
+        self._stopped.discard(this)
+        known = self.refusals.of(resource)
+        if known:
+            instead = self._before.pop(this, None) or good or known.instead
+            self._stand_in(Refusal(resource=known.resource, reason=known.reason, instead=instead))
+        else:
+            self.resources[resource.type][resource.name] = resource
+            if good:
+                self._before.setdefault(this, good)
+        return old is None or old.version != self.resources[resource.type][resource.name].version
+
+    def _stand_in(self, refusal: Refusal) -> None:
+        resource, this = refusal.resource, (refusal.resource.type, refusal.resource.name)
+        self.refusals.add(refusal)
+        self.refused[this] = Refused(resource=resource, reason=refusal.reason)
+        self.resources[resource.type][resource.name] = refusal.instead or resource
+        if refusal.instead is None:
+            self._stopped.add(this)

@@ -359,6 +359,8 @@ class Stream:
 
     def _is_due(self, kind: ResourceType, state: _Type, resource: Resource) -> bool:
         name, version = resource.name, resource.version
+        if self.offer.is_stopped(kind, name):
+            return False
         return self._wants(kind, state, name) and version not in (state.sent.get(name), state.refused.get(name))
 
     def _may_send(self, resource: Resource) -> bool:
@@ -412,7 +414,8 @@ class Stream:
 
     def _is_refused(self, kind: ResourceType, name: str) -> bool:
         version = self._version(kind, name)
-        return version is not None and self._types[kind].refused.get(name) == version
+        own = version is not None and self._types[kind].refused.get(name) == version
+        return own or self.offer.is_stopped(kind, name)
 
 
 def _table(virtual_host: str) -> str:
