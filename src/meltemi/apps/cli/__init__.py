@@ -27,6 +27,7 @@ COMMANDS = {
     "validate": "find the faults of files without a mesh",
     "compile": "show what a proxy would receive, without a mesh",
     "inject": "add the proxy to the pods of files",
+    "manifest": "print what a Kubernetes API server needs",
     "code": "explain the code of a finding",
     "doctor": "what this machine lacks, and how to mend it",
     "version": "show the version",
