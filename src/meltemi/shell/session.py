@@ -25,6 +25,7 @@ from meltemi.core.xds.wire import response
 log: Any = structlog.get_logger(__name__)
 
 SHORT = {
+    ResourceType.RUNTIME: "RTDS",
     ResourceType.SECRET: "SDS",
     ResourceType.CLUSTER: "CDS",
     ResourceType.ENDPOINTS: "EDS",

@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 ADDRESS = "198.18.77.2"
 """Of the pod; its network namespace has no way out."""
 
+RUNTIME = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
 LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
 CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 MANAGER = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -157,6 +158,7 @@ def inbound(port: int, app: int) -> dict[str, list[dict[str, object]]]:
     """One HTTP listener on `port` to the application's `app`, and one of raw TCP on the ports above."""
     http_name, tcp_name = f"inbound|{app}||", f"inbound|{app + 1}||"
     return {
+        RUNTIME: [{"name": "mesh", "layer": {}}],
         LISTENER: [http_listener("http", port, http_name), tcp_listener("tcp", port + 1, tcp_name)],
         CLUSTER: [cluster(http_name, app), cluster(tcp_name, app + 1)],
     }

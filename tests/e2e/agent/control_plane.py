@@ -20,12 +20,14 @@ from envoy.extensions.filters.http.router.v3 import router_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 from envoy.extensions.filters.network.tcp_proxy.v3 import tcp_proxy_pb2
 from envoy.service.discovery.v3 import discovery_pb2
+from envoy.service.runtime.v3 import rtds_pb2
 from google.protobuf import any_pb2, json_format
 
 # Anys in the JSON are resolved among imported modules.
 MESSAGES: dict[str, Any] = {
     "type.googleapis.com/envoy.config.cluster.v3.Cluster": cluster_pb2.Cluster,
     "type.googleapis.com/envoy.config.listener.v3.Listener": listener_pb2.Listener,
+    "type.googleapis.com/envoy.service.runtime.v3.Runtime": rtds_pb2.Runtime,
 }
 ALSO_NAMED = (router_pb2, tcp_proxy_pb2, http_connection_manager_pb2)
 

@@ -5,13 +5,16 @@ import pytest
 from meltemi.core.compose.destination_rules import rules_for
 from meltemi.core.compose.peer_authentication import PeerModes
 from meltemi.core.engine.engine import Engine
+from meltemi.core.envoy import pb
+from meltemi.core.envoy.inbound import inbound_message
+from meltemi.core.envoy.strict import demand_values
 from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.proxy import Target
 from meltemi.core.model.security.peer_authentication import MutualTLSMode
 from meltemi.core.model.units import PortNumber
 from meltemi.core.view.cluster import Cluster, outbound_cluster
 from meltemi.core.view.inbound import inbound_listener
-from meltemi.core.view.strict import Demand, demand
+from meltemi.core.view.strict import Demand, demand, demanded_at
 from meltemi.core.view.traffic_policy import Aim
 from meshes import mesh_of, service
 
@@ -179,3 +182,51 @@ def test_what_is_demanded_of_requests(mode: str, ports: tuple[tuple[int, str], .
     modes = PeerModes(mode=MutualTLSMode(mode), ports=tuple((n, MutualTLSMode(m)) for n, m in ports))
 
     assert mesh_of("").get(demand, modes) == wanted
+
+
+TWO = service("web", "tcp:80", "auto:82", address="198.19.0.1")
+TARGETS = tuple(Target(host=HOST, port=PortNumber(n), target=PortNumber(8000 + n)) for n in (80, 82))
+
+
+@pytest.mark.parametrize(
+    ("mode", "ports", "wanted"),
+    [
+        ("STRICT", (), (0, 8080, 8082)),
+        ("STRICT", ((8082, "DISABLE"),), (0, 8080)),
+        ("PERMISSIVE", ((9999, "STRICT"),), (9999,)),
+        ("PERMISSIVE", (), ()),
+    ],
+)
+def test_what_is_demanded_of_connections(
+    mode: str, ports: tuple[tuple[int, str], ...], wanted: tuple[int, ...]
+) -> None:
+    modes = PeerModes(mode=MutualTLSMode(mode), ports=tuple((n, MutualTLSMode(m)) for n, m in ports))
+
+    assert mesh_of(TWO).get(demanded_at, TARGETS, modes) == wanted
+
+
+def test_all_that_a_permissive_listener_lets_pass_in_plain_text_closes_when_it_is_demanded() -> None:
+    mesh = mesh_of(TWO)
+    listener = inbound_message(mesh.get(inbound_listener, TARGETS, ("ipv4",), PeerModes()))
+    strict = demand_values(mesh.get(demanded_at, TARGETS, PeerModes(mode=MutualTLSMode.STRICT)))
+
+    asked = [_runtime_key(c) for c in listener.filter_chains if _is_plain(c) and _port(c) != 15006]
+
+    assert len(asked) > len(strict) > 0
+    assert set(asked) == strict.keys()
+
+
+def _is_plain(chain: pb.FilterChain) -> bool:
+    return not chain.HasField("transport_socket") and not chain.filters[-1].name.endswith("http_connection_manager")
+
+
+def _port(chain: pb.FilterChain) -> int:
+    return chain.filter_chain_match.destination_port.value
+
+
+def _runtime_key(chain: pb.FilterChain) -> str:
+    rbac, demanded = pb.NetworkRBAC(), pb.RuntimeFraction()
+    assert chain.filters[0].typed_config.Unpack(rbac)
+    predicate = rbac.matcher.matcher_list.matchers[0].predicate.single_predicate
+    assert predicate.custom_match.typed_config.Unpack(demanded)
+    return demanded.runtime_fraction.runtime_key

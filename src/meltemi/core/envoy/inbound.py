@@ -8,6 +8,7 @@ from meltemi.core.envoy.filters import Side
 from meltemi.core.envoy.hcm import filter_of, manager, write_caller
 from meltemi.core.envoy.listener import chain_match
 from meltemi.core.envoy.server_tls import server_tls_socket
+from meltemi.core.envoy.strict import while_plain
 from meltemi.core.envoy.tcp import tcp_filters
 from meltemi.core.view.inbound import Inbound
 from meltemi.core.view.inbound_chains import InboundChain
@@ -86,7 +87,8 @@ def _chain(chain: InboundChain, inbound: Inbound) -> pb.FilterChain:
 
 
 def _bytes(chain: InboundChain, inbound: Inbound) -> list[pb.Filter]:
-    return tcp_filters(Side.INBOUND, (Share(cluster=chain.cluster),), chain.cluster, inbound.access_log)
+    filters = tcp_filters(Side.INBOUND, (Share(cluster=chain.cluster),), chain.cluster, inbound.access_log)
+    return filters if chain.tls else [while_plain(chain.match.port), *filters]
 
 
 def _manager(chain: InboundChain, inbound: Inbound) -> pb.Filter:

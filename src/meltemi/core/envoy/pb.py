@@ -38,6 +38,7 @@ from envoy.config.listener.v3.listener_components_pb2 import (
 )
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.rbac.v3.rbac_pb2 import RBAC as RBACRules  # noqa: N811  (a message)
+from envoy.config.rbac.v3.rbac_pb2 import Action as RBACAction
 from envoy.config.rbac.v3.rbac_pb2 import Permission
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
@@ -79,6 +80,8 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 )
 from envoy.extensions.filters.network.rbac.v3.rbac_pb2 import RBAC as NetworkRBAC  # noqa: N811  (a message)
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from envoy.extensions.matching.common_inputs.network.v3.network_inputs_pb2 import DestinationPortInput
+from envoy.extensions.matching.input_matchers.runtime_fraction.v3.runtime_fraction_pb2 import RuntimeFraction
 from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
 from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2 import (
     PreviousPrioritiesConfig,
@@ -98,6 +101,7 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import (
     HttpProtocolOptions as UpstreamHttpOptions,
 )
+from envoy.service.runtime.v3.rtds_pb2 import Runtime
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from envoy.type.v3.percent_pb2 import FractionalPercent, Percent
@@ -107,6 +111,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
+from xds.core.v3.extension_pb2 import TypedExtensionConfig as XdsExtension
+from xds.type.matcher.v3.matcher_pb2 import Matcher
 
 ClusterWeight = WeightedCluster.ClusterWeight
 HashPolicy = RouteAction.HashPolicy
@@ -131,6 +137,7 @@ __all__ = [
     "ConfigSource",
     "Cors",
     "CorsPolicy",
+    "DestinationPortInput",
     "DirectResponseAction",
     "DnsCacheConfig",
     "DownstreamTlsContext",
@@ -165,6 +172,7 @@ __all__ = [
     "ListenerFilterChainMatchPredicate",
     "Locality",
     "LocalityLbEndpoints",
+    "Matcher",
     "Message",
     "Metadata",
     "NetworkExtAuthz",
@@ -176,6 +184,7 @@ __all__ = [
     "PreviousHostsPredicate",
     "PreviousPrioritiesConfig",
     "QueryParameterMatcher",
+    "RBACAction",
     "RBACRules",
     "RawBuffer",
     "RedirectAction",
@@ -188,6 +197,8 @@ __all__ = [
     "RouteConfiguration",
     "RouteMatch",
     "Router",
+    "Runtime",
+    "RuntimeFraction",
     "RuntimeFractionalPercent",
     "SdsSecretConfig",
     "Secret",
@@ -206,6 +217,7 @@ __all__ = [
     "UpstreamHttpOptions",
     "UpstreamTlsContext",
     "VirtualHost",
+    "XdsExtension",
     "ads",
     "any_of",
     "beside",

@@ -15,6 +15,7 @@ _PREFIX = "type.googleapis.com/"
 class ResourceType(StrEnum):
     """The xDS type URLs that the mesh serves, in the order in which they are made (make before break)."""
 
+    RUNTIME = _PREFIX + "envoy.service.runtime.v3.Runtime"
     SECRET = _PREFIX + "envoy.extensions.transport_sockets.tls.v3.Secret"
     CLUSTER = _PREFIX + "envoy.config.cluster.v3.Cluster"
     ENDPOINTS = _PREFIX + "envoy.config.endpoint.v3.ClusterLoadAssignment"

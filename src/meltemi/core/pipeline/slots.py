@@ -1,6 +1,6 @@
 """Everything that a scope gets, by name.
 
-Place:  pipeline/{secrets,clusters,endpoints,extensions,inbound,outbound,gateway} → [pipeline/slots]
+Place:  pipeline/{runtime,secrets,clusters,endpoints,extensions,inbound,outbound,gateway} → [pipeline/slots]
         → shell/publish, `compile`
 """
 
@@ -12,6 +12,7 @@ from meltemi.core.pipeline.extensions import extension_slots
 from meltemi.core.pipeline.gateway import gateway_slots
 from meltemi.core.pipeline.inbound import inbound_slots
 from meltemi.core.pipeline.outbound import outbound_slots
+from meltemi.core.pipeline.runtime import runtime_slots
 from meltemi.core.pipeline.secrets import secret_slots
 from meltemi.core.pipeline.slot import Slot
 
@@ -23,5 +24,5 @@ def slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
         if scope.role is Role.SIDECAR
         else e.get(gateway_slots, scope)
     )
-    shared = (secret_slots, cluster_slots, endpoint_slots, extension_slots)
+    shared = (runtime_slots, secret_slots, cluster_slots, endpoint_slots, extension_slots)
     return (*(slot for slots_of in shared for slot in e.get(slots_of, scope)), *own)

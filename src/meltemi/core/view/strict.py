@@ -1,14 +1,16 @@
 """Where a workload serves authenticated callers only.
 
-Place:  compose/peer_authentication → [view/strict] → envoy/strict
+Place:  compose/peer_authentication, view/inbound → [view/strict] → envoy/strict
 Source: Envoy keeps the connections of a listener that is changed; what an extension refuses, it refuses at once, on
         these connections too (docs/envoy.md)
 """
 
 from meltemi.core.compose.peer_authentication import PeerModes
 from meltemi.core.engine.engine import Engine
+from meltemi.core.model.proxy import Target
 from meltemi.core.model.security.peer_authentication import MutualTLSMode
 from meltemi.core.model.value import Value
+from meltemi.core.view.inbound import inbound_ports
 
 
 class Demand(Value, frozen=True, kw_only=True):
@@ -29,3 +31,9 @@ def demand(e: Engine, modes: PeerModes) -> Demand:
     everywhere = modes.mode is MutualTLSMode.STRICT
     differing = tuple(port for port, mode in modes.ports if (mode is MutualTLSMode.STRICT) is not everywhere)
     return Demand(everywhere=everywhere, ports=differing)
+
+
+def demanded_at(e: Engine, targets: tuple[Target, ...], modes: PeerModes) -> tuple[int, ...]:
+    """Of the workload's ports that have chains of their own, those where it is demanded; 0 stands for all others."""
+    ports = {0, *e.get(inbound_ports, targets), *(number for number, _ in modes.ports)}
+    return tuple(sorted(port for port in ports if modes.at(port) is MutualTLSMode.STRICT))

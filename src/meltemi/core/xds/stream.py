@@ -23,7 +23,7 @@ ROUTES, VIRTUAL_HOST = ResourceType.ROUTES, ResourceType.VIRTUAL_HOST
 WILDCARD = frozenset({CLUSTER, ResourceType.LISTENER})
 """Types of which a proxy gets all that there is."""
 _WAIT_FOR_CLUSTERS = frozenset({ResourceType.LISTENER, ResourceType.EXTENSION, ROUTES, VIRTUAL_HOST})
-_BY_NAME = frozenset({ENDPOINTS, ResourceType.EXTENSION, ResourceType.SECRET, ROUTES})
+_BY_NAME = frozenset({ENDPOINTS, ResourceType.EXTENSION, ResourceType.RUNTIME, ResourceType.SECRET, ROUTES})
 _UNKNOWN = ""
 """The version of what the proxy may hold in one version or another; a hash is never empty."""
 

@@ -14,6 +14,8 @@ from meltemi.shell.agent.settings import ADMIN_PORT, METRICS_PORT, READY_PORT, S
 Json = dict[str, Any]
 
 XDS_CLUSTER, SDS_CLUSTER = "xds-grpc", "sds-grpc"
+RUNTIME = "mesh"
+"""Runtime values that the control plane sends; a resource of this name."""
 _TYPE = "type.googleapis.com/"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -71,6 +73,7 @@ def bootstrap(settings: Settings) -> Json:
             "layers": [
                 # Long regular expressions of users are theirs to judge; 100, Envoy's default, refuses common ones.
                 {"name": "meltemi", "static_layer": {"re2.max_program_size.error_level": 32768}},
+                {"name": RUNTIME, "rtds_layer": {"name": RUNTIME, "rtds_config": _ads()}},
                 {"name": "admin", "admin_layer": {}},
             ]
         },
