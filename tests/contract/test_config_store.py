@@ -1,20 +1,27 @@
 """Every ConfigStore, and the fake, keeps the promises of the port."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fakes.store import FakeStore
+from kube_api import kube_api
 from meltemi.core.model.document import Key
+from meltemi.core.model.kinds import kind_of
 from meltemi.ports.store import Batch, ChangeKind, ConfigStore, ConflictError, NotFoundError, Source
 from meltemi.shell.servers.api.admission import Admission
 from meltemi.shell.servers.api.app import create_app
 from meltemi.shell.servers.api.serve import serve_unix
+from meltemi.shell.stores.kube.client import KubeClient
+from meltemi.shell.stores.kube.memory import Memory
+from meltemi.shell.stores.kube.objects import collection
+from meltemi.shell.stores.kube.store import KubeStore, opened
 from meltemi.shell.stores.remote import RemoteStore
 from meltemi.shell.stores.sqlite import SqliteStore
 
@@ -44,17 +51,46 @@ async def remote(folder: Path) -> AsyncGenerator[ConfigStore]:
             server.cancel()
 
 
-MAKERS = {"fake": fake, "sqlite": sqlite, "remote": remote}
+@pytest.fixture(scope="module")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """Of a real API server."""
+    with kube_api(tmp_path_factory.mktemp("kube")) as api:
+        yield api.kubeconfig
+
+
+def kubernetes(kubeconfig: Path) -> "Maker":
+    """Two kinds of a real API server, empty at the beginning."""
+
+    @asynccontextmanager
+    async def make(folder: Path) -> AsyncGenerator[ConfigStore]:
+        kinds = [one for name in ("VirtualService", "Sidecar") if (one := kind_of(KEY.group, name))]
+        async with KubeClient(kubeconfig) as client:
+            for name in ("a", "b", "default"):
+                with contextlib.suppress(ConflictError):
+                    await client.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+                for kind in kinds:
+                    await client.call("DELETE", collection(kind, name))
+            with Memory(folder / "memory.db") as memory:
+                async with opened(KubeStore(client, kinds, memory)) as store:
+                    yield store
+
+    return make
+
+
+Maker = Callable[[Path], AbstractAsyncContextManager[ConfigStore]]
+MAKERS: dict[str, Maker] = {"fake": fake, "sqlite": sqlite, "remote": remote}
 Run = Callable[[Callable[[ConfigStore], Coroutine[Any, Any, None]]], None]
 
 
-@pytest.fixture(params=MAKERS.values(), ids=list(MAKERS))
+@pytest.fixture(params=[*MAKERS, "kubernetes"])
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     """Run a coroutine with a fresh store of each maker."""
+    name = request.param
+    maker = MAKERS[name] if name in MAKERS else kubernetes(request.getfixturevalue("kubeconfig"))
 
     def with_store(test: Callable[[ConfigStore], Coroutine[Any, Any, None]]) -> None:
         async def body() -> None:
-            async with request.param(tmp_path) as store, asyncio.timeout(20):
+            async with maker(tmp_path) as store, asyncio.timeout(20):
                 await test(store)
 
         asyncio.run(body())
@@ -132,14 +168,14 @@ def test_what_is_deleted_is_gone(run: Run) -> None:
 def test_lists_are_sorted_and_of_one_namespace(run: Run) -> None:
     async def test(store: ConfigStore) -> None:
         for namespace, name in (("b", "x"), ("a", "z"), ("a", "y")):
-            await store.put(Key(group="", kind="Pod", namespace=namespace, name=name), b"{}")
-        await store.put(KEY, rule())
-        every, revision = await store.list("", "Pod")
-        own, _ = await store.list("", "Pod", "a")
+            await store.put(Key(group=KEY.group, kind="Sidecar", namespace=namespace, name=name), b"{}")
+        last = await store.put(KEY, rule())
+        every, revision = await store.list(KEY.group, "Sidecar")
+        own, _ = await store.list(KEY.group, "Sidecar", "a")
 
         assert [(one.key.namespace, one.key.name) for one in every] == [("a", "y"), ("a", "z"), ("b", "x")]
         assert [one.key.name for one in own] == ["y", "z"]
-        assert revision == 4
+        assert revision >= last.revision
 
     run(test)
 
@@ -147,14 +183,14 @@ def test_lists_are_sorted_and_of_one_namespace(run: Run) -> None:
 def test_changes_arrive_in_order_and_without_gaps(run: Run) -> None:
     async def test(store: ConfigStore) -> None:
         start = await store.put(KEY, rule("0"))
-        for host in "123":
-            await store.put(KEY, rule(host))
+        puts = [await store.put(KEY, rule(host)) for host in "123"]
         await store.delete(KEY)
         got = [change for batch in await first(store, 4, after=start.revision) for change in batch.changes]
 
         assert [json.loads(change.object.body)["spec"]["hosts"][0] for change in got[:3]] == ["1", "2", "3"]
         assert [change.kind for change in got] == [ChangeKind.PUT] * 3 + [ChangeKind.DELETE]
-        assert [change.object.revision for change in got] == [2, 3, 4, 5]
+        assert [change.object.revision for change in got[:3]] == [put.revision for put in puts]
+        assert got[2].object.revision < got[3].object.revision
 
     run(test)
 
@@ -162,12 +198,12 @@ def test_changes_arrive_in_order_and_without_gaps(run: Run) -> None:
 def test_a_replay_tells_what_exists_and_says_that_it_is_complete(run: Run) -> None:
     async def test(store: ConfigStore) -> None:
         await store.put(KEY, rule("old"))
-        await store.put(KEY, rule("new"))
+        put = await store.put(KEY, rule("new"))
         got = await first(store, 1)
 
         assert [json.loads(c.object.body)["spec"]["hosts"] for b in got for c in b.changes] == [["new"]]
         assert [batch.complete for batch in got] == [False, True]
-        assert got[-1].revision == 2
+        assert [c.object.revision for b in got for c in b.changes] == [put.revision]
 
     run(test)
 

@@ -49,9 +49,10 @@ class Change(Value, frozen=True, kw_only=True):
 
 
 class Batch(Value, frozen=True, kw_only=True):
-    """Changes up to a revision, in order."""
+    """Changes in order; a store of several sources keeps the order of each kind only."""
 
     revision: int
+    """Everything up to it has been told, of all kinds. A change may be ahead of it; such a one may be told again."""
     changes: tuple[Change, ...]
     restart: bool = False
     """All that was said is void: the following batches replay the whole content (a 410)."""

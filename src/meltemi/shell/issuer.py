@@ -49,4 +49,9 @@ async def open_issuer(keys: Keys, *, domain: str, now: Callable[[], datetime]) -
         await keys.write(NAME, kept, new=True)
     key = load_pem_private_key(kept, None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101  (only this module writes it)
-    return Issuer(key, f"https://kubernetes.default.svc.{domain}", now)
+    return Issuer(key, issuer_name(domain), now)
+
+
+def issuer_name(domain: str) -> str:
+    """Claim `iss` of a cluster's tokens: Kubernetes' own."""
+    return f"https://kubernetes.default.svc.{domain}"

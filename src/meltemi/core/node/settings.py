@@ -9,6 +9,23 @@ from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 
 
+class KubeSettings(Value, frozen=True, kw_only=True):
+    """The real Kubernetes API that a mesh runs from. All ports are of this machine alone."""
+
+    api_port: int
+    """Of 127.0.0.1 and of the node's address."""
+    etcd_port: int
+    etcd_peer_port: int
+    kubelet_port: int
+    """Of the node's address: logs, exec and port-forward for the API server."""
+    webhook_port: int
+    """Of 127.0.0.1: injection and validation."""
+    controllers: bool = False
+    """The real kube-controller-manager brings Deployments to life; else the node's own controllers do."""
+    scheduler: bool = False
+    """The real kube-scheduler binds pods; else the node's own controllers do."""
+
+
 class NodeSettings(Value, frozen=True, kw_only=True):
     """Settings of one mesh on one machine. Fields of the file that are not here belong to somebody else."""
 
@@ -36,6 +53,8 @@ class NodeSettings(Value, frozen=True, kw_only=True):
     """Whoever asks for more gets this."""
     endpoint_grace: Seconds = Seconds(1.0)
     """How long a pod that is being deleted goes on serving, so that everybody learns that it leaves."""
+    kube: KubeSettings | None = None
+    """None: objects are in the embedded store."""
     image_maps: tuple[str, ...] = ()
     """Files that say which command an image stands for, in the order in which they are asked."""
 
@@ -44,6 +63,11 @@ class NodeSettings(Value, frozen=True, kw_only=True):
         """The host's address towards pods: the first of `pod_cidr`; on `lo`, so every veth answers for it."""
         # Pods may use it as their gateway: an address of any interface is answered for on all of them.
         return str(IPv4Network(self.pod_cidr)[1])
+
+    @property
+    def kube_service_ip(self) -> str:
+        """Of the Service `kubernetes`, where pods find a real API server: the first of `service_cidr`."""
+        return str(IPv4Network(self.service_cidr)[1])
 
     @property
     def address_label(self) -> str:

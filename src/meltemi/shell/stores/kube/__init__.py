@@ -1,0 +1,1 @@
+"""The Kubernetes store; see docs/architecture.md, the room `shell/stores`."""

@@ -1,0 +1,164 @@
+"""What the API server holds, as far as it has been heard, and the changes in the order in which they were.
+
+Place:  shell/stores/kube · reflectors → [cache] → store (replay and changes)
+
+Each kind is heard by a watch of its own, so changes of different kinds may come in another order than they were made:
+`floor` is the revision up to which everything of every kind is told.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from meltemi.core.model.document import Key
+from meltemi.core.model.kinds import Kind
+from meltemi.core.model.source import Source
+from meltemi.ports.store import Change, ChangeKind, Stored
+
+KEEP = 20_000
+"""Changes that a watcher may resume from; who stands before them begins anew."""
+
+Name = tuple[str, str]
+"""Group and kind."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    revision: int = 0
+    listed: bool = False
+    ended: dict[Key, int] = field(default_factory=dict[Key, int])
+    """Objects that are gone since the last list, and the revision of their end: older news of them is no news."""
+
+
+class Cache:
+    """Implements reflector.Sink."""
+
+    def __init__(
+        self, kinds: Sequence[Kind], *, source_of: Callable[[Key], Source], noted: Callable[[Change], None]
+    ) -> None:
+        """`source_of`: where an object was written, if that is known. `noted` is called with each change, in order."""
+        self.objects: dict[Key, Stored] = {}
+        self._log: deque[Change] = deque()
+        self._first = 0
+        """The number of the oldest change in the log."""
+        self._forgotten = 0
+        """Who has seen less than this revision cannot go on from the log."""
+        self._progress = {(kind.group, kind.kind): _Progress() for kind in kinds}
+        self._source_of = source_of
+        self._noted = noted
+        self._told = asyncio.Event()
+        self.epoch = 0
+        """Raised when the server's history is another one: nothing that was said before counts."""
+
+    # === from reflectors ===
+
+    def listed(self, kind: Kind, objects: Sequence[Stored], revision: int) -> None:
+        """See reflector.Sink."""
+        name = (kind.group, kind.kind)
+        progress = self._progress[name]
+        back = progress.listed and 0 < revision < progress.revision
+        there = {one.key: one for one in objects}
+        for key in [key for key in self.objects if (key.group, key.kind) == name and key not in there]:
+            gone = self.objects.pop(key)
+            self._note(ChangeKind.DELETE, Stored(key=key, revision=revision, body=gone.body, source=gone.source))
+        for key, one in there.items():
+            old = self.objects.get(key)
+            if old is None or old.revision != one.revision:
+                self._hold(one)
+        first = not progress.listed
+        progress.listed, progress.revision = True, revision
+        progress.ended.clear()
+        if back:
+            self.epoch += 1
+        if back or (first and self.complete):
+            self._forgotten = self.floor if back else max(one.revision for one in self._progress.values())
+        self._tell()
+
+    def heard(self, kind: Kind, change: ChangeKind, one: Stored) -> None:
+        """See reflector.Sink."""
+        progress = self._progress[kind.group, kind.kind]
+        progress.revision = max(progress.revision, one.revision)
+        old = self.objects.get(one.key)
+        if one.revision > max(old.revision if old else 0, progress.ended.get(one.key, 0)):
+            if change is ChangeKind.PUT:
+                self._hold(one)
+            else:
+                progress.ended[one.key] = one.revision
+                self.objects.pop(one.key, None)
+                self._note(change, self._placed(one))
+        self._tell()
+
+    def reached(self, kind: Kind, revision: int) -> None:
+        """See reflector.Sink."""
+        progress = self._progress[kind.group, kind.kind]
+        progress.revision = max(progress.revision, revision)
+
+    # === for the store ===
+
+    @property
+    def complete(self) -> bool:
+        """Every kind has been listed once."""
+        return all(one.listed for one in self._progress.values())
+
+    @property
+    def floor(self) -> int:
+        """Everything up to this revision has been told. A kind that the server does not serve has no say."""
+        return min((one.revision for one in self._progress.values() if one.revision), default=0)
+
+    @property
+    def end(self) -> int:
+        """The number of the next change."""
+        return self._first + len(self._log)
+
+    def position(self, after: int) -> int | None:
+        """The number of the first change that may follow a revision; None where it is forgotten, or of elsewhere."""
+        newest = max(one.revision for one in self._progress.values())
+        if not self._forgotten <= after <= newest:
+            return None
+        found = (i for i, change in enumerate(self._log) if change.object.revision > after)
+        return self._first + next(found, len(self._log))
+
+    def since(self, position: int, most: int) -> tuple[Change, ...] | None:
+        """Changes from a number on; None where they are forgotten."""
+        if position < self._first:
+            return None
+        return tuple(
+            self._log[i] for i in range(position - self._first, min(len(self._log), position - self._first + most))
+        )
+
+    async def changed(self, ready: Callable[[], bool]) -> None:
+        """Wait until something that was heard makes it so."""
+        while not ready():
+            await self._told.wait()
+
+    async def beyond(self, position: int, epoch: int) -> None:
+        """Wait until there is a change of that number, or nothing counts any more."""
+        await self.changed(lambda: self.end > position or self.epoch != epoch)
+
+    def shows(self, key: Key, revision: int) -> bool:
+        """Whether a write of that revision has been heard of; true for kinds that nobody follows."""
+        progress = self._progress.get((key.group, key.kind))
+        return progress is None or progress.revision >= revision
+
+    # === the parts ===
+
+    def _hold(self, one: Stored) -> None:
+        placed = self._placed(one)
+        self.objects[one.key] = placed
+        self._note(ChangeKind.PUT, placed)
+
+    def _placed(self, one: Stored) -> Stored:
+        return Stored(key=one.key, revision=one.revision, body=one.body, source=self._source_of(one.key))
+
+    def _note(self, kind: ChangeKind, one: Stored) -> None:
+        change = Change(kind=kind, object=one)
+        self._log.append(change)
+        self._noted(change)
+        while len(self._log) > KEEP:
+            self._forgotten = max(self._forgotten, self._log.popleft().object.revision)
+            self._first += 1
+
+    def _tell(self) -> None:
+        self._told.set()
+        self._told = asyncio.Event()
