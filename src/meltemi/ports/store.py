@@ -52,7 +52,7 @@ class Batch(Value, frozen=True, kw_only=True):
     """Changes in order; a store of several sources keeps the order of each kind only."""
 
     revision: int
-    """Everything up to it has been told, of all kinds. A change may be ahead of it; such a one may be told again."""
+    """From where `changes` goes on. Objects' own revisions are in its order within a kind."""
     changes: tuple[Change, ...]
     restart: bool = False
     """All that was said is void: the following batches replay the whole content (a 410)."""

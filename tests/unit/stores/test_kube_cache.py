@@ -72,23 +72,23 @@ def test_a_new_list_tells_what_is_different() -> None:
     assert said(noted) == [("delete", "gone", 20), ("put", "changed", 15), ("put", "new", 16)]
 
 
-def test_the_floor_is_what_every_kind_has_reached() -> None:
+def test_there_is_one_order_of_all_kinds() -> None:
     heard, _ = cache()
     heard.heard(RULES, ChangeKind.PUT, made("a", 15))
-    assert heard.floor == 10
-    heard.reached(GATEWAYS, 14)
-    assert heard.floor == 14
+    heard.heard(GATEWAYS, ChangeKind.PUT, made("late", 12, GATEWAYS))
+    heard.heard(RULES, ChangeKind.PUT, made("b", 20))
+
+    assert [number for number, _ in heard.since(10, 100)] == [15, 16, 20]
 
 
-def test_who_goes_on_from_the_floor_misses_nothing() -> None:
+def test_who_goes_on_misses_nothing_that_came_late() -> None:
     heard, _ = cache()
     heard.heard(RULES, ChangeKind.PUT, made("a", 15))
-    floor = heard.floor
-    heard.heard(GATEWAYS, ChangeKind.PUT, made("g", 12, GATEWAYS))
-    position = heard.position(floor)
+    seen = heard.newest
+    heard.heard(GATEWAYS, ChangeKind.PUT, made("late", 12, GATEWAYS))
 
-    assert position is not None
-    assert said(heard.since(position, 100) or ()) == [("put", "a", 15), ("put", "g", 12)]
+    assert heard.known(seen)
+    assert said([change for _, change in heard.since(seen, 100)]) == [("put", "late", 12)]
 
 
 def test_who_stands_before_the_log_begins_anew() -> None:
@@ -96,9 +96,20 @@ def test_who_stands_before_the_log_begins_anew() -> None:
     for number in range(KEEP + 1):
         heard.heard(RULES, ChangeKind.PUT, made("a", 11 + number))
 
-    assert heard.position(10) is None
-    assert heard.since(0, 1) is None
-    assert heard.position(11 + KEEP) == heard.end
+    assert not heard.known(10)
+    assert heard.known(11 + KEEP)
+    assert not heard.known(12 + KEEP)
+
+
+def test_a_list_agrees_when_all_of_it_has_been_heard() -> None:
+    heard, _ = cache(rules=[made("gone", 5)])
+    there = {made("new", 12).key: 12}
+
+    assert not heard.agrees(RULES, "", there, 13)
+    heard.heard(RULES, ChangeKind.PUT, made("new", 12))
+    assert not heard.agrees(RULES, "", there, 13)
+    heard.heard(RULES, ChangeKind.DELETE, made("gone", 13))
+    assert heard.agrees(RULES, "", there, 13)
 
 
 def test_a_server_with_another_history_voids_all() -> None:
@@ -108,7 +119,7 @@ def test_a_server_with_another_history_voids_all() -> None:
 
     assert heard.epoch == before + 1
     assert said(noted) == [("put", "a", 3)]
-    assert heard.position(10) is None or heard.floor == 4
+    assert not heard.known(10)
 
 
 def test_a_kind_that_is_not_served_keeps_nobody_waiting() -> None:
@@ -118,4 +129,4 @@ def test_a_kind_that_is_not_served_keeps_nobody_waiting() -> None:
     heard.listed(GATEWAYS, (), 0)
 
     assert heard.complete
-    assert heard.floor == 7
+    assert heard.newest >= 7

@@ -2,13 +2,15 @@
 
 Place:  shell/stores/kube · reflectors → [cache] → store (replay and changes)
 
-Each kind is heard by a watch of its own, so changes of different kinds may come in another order than they were made:
-`floor` is the revision up to which everything of every kind is told.
+Each kind is heard by a watch of its own, so changes of different kinds may come in another order than they were made.
+Who follows them needs one order: each change has a number, its own revision or one more than the last number. Numbers
+and revisions are nearly the same, so either says from where to go on.
 """
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from meltemi.core.model.document import Key
@@ -39,17 +41,17 @@ class Cache:
     ) -> None:
         """`source_of`: where an object was written, if that is known. `noted` is called with each change, in order."""
         self.objects: dict[Key, Stored] = {}
-        self._log: deque[Change] = deque()
-        self._first = 0
-        """The number of the oldest change in the log."""
+        self.newest = 0
+        """The number of the last change."""
+        self.epoch = 0
+        """Raised when the server's history is another one: nothing that was said before counts."""
+        self._log: deque[tuple[int, Change]] = deque()
         self._forgotten = 0
-        """Who has seen less than this revision cannot go on from the log."""
+        """The number of the last change that the log has no more."""
         self._progress = {(kind.group, kind.kind): _Progress() for kind in kinds}
         self._source_of = source_of
         self._noted = noted
         self._told = asyncio.Event()
-        self.epoch = 0
-        """Raised when the server's history is another one: nothing that was said before counts."""
 
     # === from reflectors ===
 
@@ -72,7 +74,10 @@ class Cache:
         if back:
             self.epoch += 1
         if back or (first and self.complete):
-            self._forgotten = self.floor if back else max(one.revision for one in self._progress.values())
+            self.newest = max(self.newest, *(one.revision for one in self._progress.values()))
+            # What was before the first lists is not known: nobody can go on from there.
+            self._forgotten = self.newest
+            self._log.clear()
         self._tell()
 
     def heard(self, kind: Kind, change: ChangeKind, one: Stored) -> None:
@@ -101,45 +106,39 @@ class Cache:
         """Every kind has been listed once."""
         return all(one.listed for one in self._progress.values())
 
-    @property
-    def floor(self) -> int:
-        """Everything up to this revision has been told. A kind that the server does not serve has no say."""
-        return min((one.revision for one in self._progress.values() if one.revision), default=0)
+    def known(self, after: int) -> bool:
+        """Whether somebody who has been told everything up to a number or revision can go on from there."""
+        return self._forgotten <= after <= self.newest
 
-    @property
-    def end(self) -> int:
-        """The number of the next change."""
-        return self._first + len(self._log)
-
-    def position(self, after: int) -> int | None:
-        """The number of the first change that may follow a revision; None where it is forgotten, or of elsewhere."""
-        newest = max(one.revision for one in self._progress.values())
-        if not self._forgotten <= after <= newest:
-            return None
-        found = (i for i, change in enumerate(self._log) if change.object.revision > after)
-        return self._first + next(found, len(self._log))
-
-    def since(self, position: int, most: int) -> tuple[Change, ...] | None:
-        """Changes from a number on; None where they are forgotten."""
-        if position < self._first:
-            return None
-        return tuple(
-            self._log[i] for i in range(position - self._first, min(len(self._log), position - self._first + most))
-        )
+    def since(self, after: int, most: int) -> tuple[tuple[int, Change], ...]:
+        """Changes after a number or revision, with their numbers; ask `known` first."""
+        start = bisect_right(self._log, after, key=lambda one: one[0])
+        return tuple(self._log[i] for i in range(start, min(len(self._log), start + most)))
 
     async def changed(self, ready: Callable[[], bool]) -> None:
         """Wait until something that was heard makes it so."""
         while not ready():
             await self._told.wait()
 
-    async def beyond(self, position: int, epoch: int) -> None:
-        """Wait until there is a change of that number, or nothing counts any more."""
-        await self.changed(lambda: self.end > position or self.epoch != epoch)
+    async def beyond(self, number: int, epoch: int) -> None:
+        """Wait until there is a change after that number, or nothing counts any more."""
+        await self.changed(lambda: self.newest > number or self.epoch != epoch)
 
     def shows(self, key: Key, revision: int) -> bool:
         """Whether a write of that revision has been heard of; true for kinds that nobody follows."""
         progress = self._progress.get((key.group, key.kind))
         return progress is None or progress.revision >= revision
+
+    def agrees(self, kind: Kind, namespace: str, there: Mapping[Key, int], revision: int) -> bool:
+        """Whether all has been heard that a list says: keys and revisions of a kind, and the list's own revision."""
+        if (kind.group, kind.kind) not in self._progress:
+            return True
+        late = any(not self.shows(key, of) for key, of in there.items())
+        ours = (
+            (key, one.revision) for key, one in self.objects.items() if (key.group, key.kind) == (kind.group, kind.kind)
+        )
+        gone = (key for key, of in ours if namespace in ("", key.namespace) and key not in there and of <= revision)
+        return not late and next(gone, None) is None
 
     # === the parts ===
 
@@ -153,11 +152,11 @@ class Cache:
 
     def _note(self, kind: ChangeKind, one: Stored) -> None:
         change = Change(kind=kind, object=one)
-        self._log.append(change)
+        self.newest = max(self.newest + 1, one.revision)
+        self._log.append((self.newest, change))
         self._noted(change)
         while len(self._log) > KEEP:
-            self._forgotten = max(self._forgotten, self._log.popleft().object.revision)
-            self._first += 1
+            self._forgotten, _ = self._log.popleft()
 
     def _tell(self) -> None:
         self._told.set()

@@ -98,6 +98,8 @@ class KubeClient:
         Raises OSError where the connection breaks, GoneError, RefusedError, NotFoundError.
         """
         async with self._stream(path, query) as response:
+            if response.status_code in AGAIN:
+                raise ConnectionError(f"the API server answers {response.status_code}")
             if response.status_code >= 400:
                 raise_for(response.status_code, await response.aread())
             rest = b""

@@ -54,17 +54,19 @@ class KubeStore:
     async def get(self, key: Key) -> Stored:
         """The object now. Raises NotFoundError."""
         tree = decoded(await self._client.call("GET", path_of(key)))
-        return self._kept(tree, kind_at(key))
+        return await self._heard(self._kept(tree, kind_at(key)))
 
     async def list(self, group: str, kind: str, namespace: str = "") -> tuple[tuple[Stored, ...], int]:
-        """Objects of a kind, sorted by key, and a revision at which they are so."""
+        """Objects of a kind, sorted by key, and the revision up to which `changes` has told when it has told them."""
         known = kind_or_unknown(group, kind, "v1")
         try:
             page = decoded(await self._client.call("GET", collection(known, namespace)))
         except NotFoundError:
-            return (), self._cache.floor  # the server does not serve the kind: there is none of it
-        found = (self._kept(tree, known) for tree in page.get("items") or ())
-        return tuple(sorted(found, key=lambda one: one.key)), int(page["metadata"]["resourceVersion"])
+            return (), self._cache.newest  # the server does not serve the kind: there is none of it
+        found = [self._kept(tree, known) for tree in page.get("items") or ()]
+        there, revision = {one.key: one.revision for one in found}, int(page["metadata"]["resourceVersion"])
+        await self._until(lambda: self._cache.agrees(known, namespace, there, revision))
+        return tuple(sorted(found, key=lambda one: one.key)), self._cache.newest
 
     async def put(self, key: Key, body: bytes, *, source: Source | None = None, expected: int | None = None) -> Stored:
         """Create or replace, status and all. Raises ConflictError, RefusedError."""
@@ -92,23 +94,23 @@ class KubeStore:
         """Every batch after a revision; see the port. Changes after the last batch's revision may be told again."""
         cache = self._cache
         await cache.changed(lambda: cache.complete)
-        position, epoch = (cache.position(after) if after else None), cache.epoch
-        if after and position is None:
+        seen, epoch = after, cache.epoch
+        if after and not cache.known(after):
             yield Batch(revision=0, changes=(), restart=True)
+            seen = 0
         while True:
-            if position is None:
-                position, epoch = cache.end, cache.epoch
-                for batch in _replay(tuple(cache.objects.values()), cache.floor):
+            if not seen:
+                seen, epoch = cache.newest, cache.epoch
+                for batch in _replay(tuple(cache.objects.values()), seen):
                     yield batch
-            told = cache.since(position, BATCH) if epoch == cache.epoch else None
-            if told is None:
-                position = None
+            if epoch != cache.epoch or not cache.known(seen):
                 yield Batch(revision=0, changes=(), restart=True)
-            elif told:
-                position += len(told)
-                yield Batch(revision=cache.floor, changes=told)
+                seen = 0
+            elif told := cache.since(seen, BATCH):
+                seen = told[-1][0]
+                yield Batch(revision=seen, changes=tuple(change for _, change in told))
             else:
-                await cache.beyond(position, epoch)
+                await cache.beyond(seen, epoch)
 
     # === History ===
 
@@ -194,11 +196,12 @@ async def opened(store: KubeStore) -> AsyncGenerator[KubeStore]:
             following.cancel()
 
 
-def _replay(objects: Sequence[Stored], floor: int) -> list[Batch]:
+def _replay(objects: Sequence[Stored], revision: int) -> list[Batch]:
     """The whole content, then an empty batch that says so."""
     ordered = sorted(objects, key=lambda one: one.revision)
     parts = [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
     batches = [
-        Batch(revision=floor, changes=tuple(Change(kind=ChangeKind.PUT, object=one) for one in part)) for part in parts
+        Batch(revision=revision, changes=tuple(Change(kind=ChangeKind.PUT, object=one) for one in part))
+        for part in parts
     ]
-    return [*batches, Batch(revision=floor, changes=(), complete=True)]
+    return [*batches, Batch(revision=revision, changes=(), complete=True)]
