@@ -4,6 +4,7 @@ Place:  shell/runtime · store → [world] → controllers, services
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -26,6 +27,9 @@ class World:
         self.objects: dict[Key, Object] = {}
         self.revision = 0
         self.complete = False
+        self._told: dict[tuple[str, str], int] = {}
+        """The youngest revision that was told of each kind since the replay."""
+        self._replayed = 0
         self._coming: dict[Key, Object] | None = {}
         self._changed = asyncio.Event()
 
@@ -35,6 +39,8 @@ class World:
             self._coming = {}
         target = self.objects if self._coming is None else self._coming
         for change in batch.changes:
+            name = (change.object.key.group, change.object.key.kind)
+            self._told[name] = max(self._told.get(name, 0), change.object.revision)
             if change.kind is ChangeKind.DELETE:
                 target.pop(change.object.key, None)
             else:
@@ -43,8 +49,16 @@ class World:
         self.revision = batch.revision
         if batch.complete and self._coming is not None:
             self.objects, self._coming, self.complete = self._coming, None, True
+            self._replayed = batch.revision
         if self._coming is None:
             self._changed.set()
+
+    def shows(self, writes: Mapping[Key, int]) -> bool:
+        """Whether it has been told of these writes: keys, and the revisions that they made.
+
+        Only within a kind do revisions come in their order from every store.
+        """
+        return all(max(self._replayed, self._told.get((key.group, key.kind), 0)) >= of for key, of in writes.items())
 
     async def changed(self, *, quiet: float, at_most: float | None = None) -> None:
         """Wait for a change and `quiet` seconds more, so that a burst is seen as one; not longer than `at_most`."""

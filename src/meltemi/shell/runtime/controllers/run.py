@@ -47,37 +47,38 @@ async def run_controllers(store: GracefulStore, settings: NodeSettings) -> None:
 
 
 async def _control(store: GracefulStore, world: World, settings: NodeSettings) -> None:
-    own = 0
+    own: dict[Key, int] = {}
     again: float | None = None
     while True:
         await world.changed(quiet=QUIET, at_most=again)
-        if not world.complete or world.revision < own:
+        if not world.complete or not world.shows(own):
             # A plan on a world without our own last writes would make everything twice.
             continue
         now = datetime.now(UTC).timestamp()
         wanted = plan(tuple(world.objects.values()), node_name=settings.node_name, suffixes=_suffixes(), now=now)
         written, failed = await carry_out(store, wanted.actions)
-        own = max(own, written)
+        own = written
         again = RETRY if failed else wanted.again
 
 
-async def carry_out(store: GracefulStore, actions: Sequence[Action]) -> tuple[int, bool]:
-    """Write; returns the last revision written and whether anything has to be tried again."""
-    latest, failed = 0, False
+async def carry_out(store: GracefulStore, actions: Sequence[Action]) -> tuple[dict[Key, int], bool]:
+    """Write; returns the revisions written and whether anything has to be tried again."""
+    written: dict[Key, int] = {}
+    failed = False
     for action in actions:
         try:
             async with asyncio.timeout(WRITE_LIMIT):
-                latest = max(latest, await _write(store, action))
+                written[action.key] = await _write(store, action)
         except NotFoundError:
             continue
         except ConflictError:
             failed = True
         except TimeoutError:
-            return latest, True  # the control plane is away; what is left of the plan will be out of date
+            return written, True  # the control plane is away; what is left of the plan will be out of date
         except Exception as fault:  # one object that is refused must not hold up the others
             log.warning("not written", key=str(action.key), fault=repr(fault))
             failed = True
-    return latest, failed
+    return written, failed
 
 
 async def _write(store: GracefulStore, action: Action) -> int:
