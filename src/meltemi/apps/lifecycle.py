@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from meltemi.apps import registry
+from meltemi.apps import kube_cluster, registry
 from meltemi.apps.cli.apply import apply_files
 from meltemi.apps.cli.output import echo_findings
 from meltemi.apps.doctor import examine
@@ -37,8 +37,8 @@ _OPTIONS = {"image_maps": "images"}
 """Settings whose option has another name."""
 SMALLEST = 16
 """Addresses that a network of pods or Services must have at least."""
-API_PATIENCE = 20.0
-"""Seconds that the control plane may take to answer for the first time."""
+API_PATIENCE, KUBE_PATIENCE = 20.0, 90.0
+"""Seconds that the control plane may take to answer for the first time, alone and behind a real API server."""
 STOP_PATIENCE = 15.0
 """Seconds that the control plane and the node get to end."""
 RULES = 0.3
@@ -68,6 +68,8 @@ class Options(Value, frozen=True, kw_only=True):
     certificate_life: float | None = None
     """Seconds."""
     mesh_config: Path | None = None
+    kube: bool = False
+    """Run from a real Kubernetes API server."""
 
 
 class Lifecycle:
@@ -90,6 +92,8 @@ class Lifecycle:
         _check_networks(settings)
         self._make_room(settings)
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if settings.kube:
+            kube_cluster.prepare(self._state, settings)
         (self._state / SETTINGS).write_text(json.dumps(tree))
         registry.register(self._state, settings)
 
@@ -129,7 +133,7 @@ class Lifecycle:
                     f"this mesh was not taken down, and has other addresses ({name} {before.get(name, 'default')})\n"
                     f"  help: 'meltemi down --state {self._state}' first"
                 )
-        return before | said
+        return before | said | kube_cluster.settled(before, asked=self._options.kube)
 
     def _before(self) -> dict[str, Any]:
         """The settings of a mesh that was not taken down."""
@@ -203,6 +207,11 @@ class Lifecycle:
         service = self._client.get("/api/v1/namespaces/istio-system/services/istio-ingressgateway")
         return f"http://{service['spec']['clusterIP']}"
 
+    @property
+    def kubeconfig(self) -> Path | None:
+        """For kubectl; None where there is no real API server."""
+        return kube_cluster.kubeconfig(self._state) if read_settings(self._state).kube else None
+
     def stay(self) -> None:
         """Return at Ctrl-C, or when somebody else takes the mesh down."""
         try:
@@ -216,6 +225,7 @@ class Lifecycle:
         _stop_supervisor(self._state)
         removed = cleanup(self._state).lines()
         registry.forget(self._state)
+        kube_cluster.remove(self._state)
         for name in ("store.db", "store.db-wal", "store.db-shm", SETTINGS):
             (self._state / name).unlink(missing_ok=True)
         return removed
@@ -227,7 +237,7 @@ class Lifecycle:
         return Client(self._state / "api.sock")
 
     def _await_api(self) -> None:
-        end = time.monotonic() + API_PATIENCE
+        end = time.monotonic() + (KUBE_PATIENCE if self.kubeconfig else API_PATIENCE)
         while time.monotonic() < end:
             with contextlib.suppress(UnreachableError):
                 self._client.get("/api/v1/namespaces/default")

@@ -6,10 +6,14 @@ Place:  apps · store (over the API) → world → controllers, kubelet, service
 import asyncio
 import os
 import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from meltemi.core.node.settings import NodeSettings
 from meltemi.shell.runtime.controllers.run import run_controllers
 from meltemi.shell.runtime.images import read_images
 from meltemi.shell.runtime.kubelet import Kubelet
@@ -18,20 +22,34 @@ from meltemi.shell.runtime.settings import read_settings
 from meltemi.shell.runtime.world import World, follow
 from meltemi.shell.stores.remote import RemoteStore
 
+if TYPE_CHECKING:
+    from meltemi.shell.stores.kube.store import KubeStore
+
 
 async def run(state: Path) -> None:
     """Run until cancelled; pods, addresses and names go on without."""
     settings = read_settings(state)
     images = read_images(settings.image_maps)
-    store = RemoteStore(state / "api.sock")
     world = World()
     await prepare_host(settings, state)
-    kubelet = Kubelet(store, world, settings=settings, state=state, images=images)
-    async with asyncio.TaskGroup() as tasks:
+    async with _store(state, settings) as store, asyncio.TaskGroup() as tasks:
+        kubelet = Kubelet(store, world, settings=settings, state=state, images=images)
         tasks.create_task(run_services(store, settings, state), name="services")
         tasks.create_task(run_controllers(store, settings), name="controllers")
         tasks.create_task(follow(store, world), name="kubelet: follow")
         tasks.create_task(kubelet.run(), name="kubelet")
+
+
+@asynccontextmanager
+async def _store(state: Path, settings: NodeSettings) -> AsyncGenerator["RemoteStore | KubeStore"]:
+    """The objects: over the control plane's API, or in a real API server."""
+    if settings.kube is None:
+        yield RemoteStore(state / "api.sock")
+        return
+    from meltemi.apps.kube_node import node_store  # noqa: PLC0415  (0.4 s that others need not wait)
+
+    async with node_store(state, settings) as store:
+        yield store
 
 
 async def _until_stopped(state: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from meltemi.shell.runtime import processes
+from meltemi.shell.runtime.settings import read_settings
 
 BACK_OFF = (0.0, 0.2, 1.0, 5.0)
 """Seconds before the first, second, … start after a death; the last one repeats."""
@@ -23,6 +24,8 @@ GRACE = 10.0
 """Seconds that a child gets between SIGTERM and SIGKILL."""
 
 CHILDREN = {"control-plane": "meltemi.apps.control_plane", "node": "meltemi.apps.node"}
+KUBE = {"kube": "meltemi.apps.kube_api"}
+"""With `up --kube` only."""
 
 
 async def keep(name: str, module: str, state: Path) -> None:
@@ -66,9 +69,8 @@ async def _stop(child: asyncio.subprocess.Process) -> None:
 
 def end_orphans(state: Path) -> None:
     """End what a killed supervisor left running: two nodes, or two control planes, must not serve one state."""
-    left = [
-        one for one in processes.find(state) if not one.in_pod and set(CHILDREN.values()) & set(one.command.split())
-    ]
+    modules = {*CHILDREN.values(), *KUBE.values()}
+    left = [one for one in processes.find(state) if not one.in_pod and modules & set(one.command.split())]
     processes.end(left, grace=GRACE)
 
 
@@ -79,7 +81,8 @@ async def supervise(state: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as tasks:
-        kept = [tasks.create_task(keep(name, module, state), name=name) for name, module in CHILDREN.items()]
+        children = CHILDREN | (KUBE if read_settings(state).kube else {})
+        kept = [tasks.create_task(keep(name, module, state), name=name) for name, module in children.items()]
         await stop.wait()
         for task in kept:
             task.cancel()

@@ -19,6 +19,7 @@ __all__ = [
     "ConflictError",
     "History",
     "NotFoundError",
+    "RefusedError",
     "Source",
     "Stored",
 ]
@@ -67,6 +68,10 @@ class ConflictError(Exception):
 
 class NotFoundError(Exception):
     """There is no such object."""
+
+
+class RefusedError(Exception):
+    """Who keeps the store will not have the object; the text says why."""
 
 
 class ConfigStore(Protocol):

@@ -28,6 +28,7 @@ from meltemi.apps.cli.state import network_options, state_option
 @click.option(
     "--mesh-config", type=click.Path(exists=True, path_type=Path), help="a MeshConfig, as in Istio's ConfigMap"
 )
+@click.option("--kube", is_flag=True, help="run from a real Kubernetes API server, for kubectl")
 @network_options
 @click.option("--xds-port", type=click.IntRange(1, 65535), help="let tools ask for xDS on this port of 127.0.0.1")
 @click.option("--ca-port", type=click.IntRange(1, 65535), help="let agents ask for certificates on this port, with TLS")
@@ -49,6 +50,7 @@ def command(
     service_cidr: str,
     images: tuple[Path, ...],
     mesh_config: Path | None,
+    kube: bool,
     xds_port: int | None,
     ca_port: int | None,
     xds_tls_port: int | None,
@@ -65,6 +67,7 @@ def command(
         service_cidr=service_cidr,
         images=images,
         mesh_config=mesh_config,
+        kube=kube,
         xds_port=xds_port,
         ca_port=ca_port,
         xds_tls_port=xds_tls_port,
@@ -75,17 +78,19 @@ def command(
     with contextlib.nullcontext() if detach else lifecycle.foreground(mesh):
         mesh.start()
         good = mesh.apply(files) and mesh.wait_ready(timeout)
-        _tell(mesh.address(), output)
+        _tell(mesh.address(), mesh.kubeconfig, output)
         if not detach:
             click.echo("Ctrl-C takes it down", err=True)
             mesh.stay()
     context.exit(0 if good else 1)
 
 
-def _tell(address: str, output: str) -> None:
+def _tell(address: str, kubeconfig: Path | None, output: str) -> None:
     if output == "json":
         import json
 
-        click.echo(json.dumps({"address": address}))
-    else:
-        click.echo(f"gateway: {address}")
+        click.echo(json.dumps({"address": address} | ({"kubeconfig": str(kubeconfig)} if kubeconfig else {})))
+        return
+    click.echo(f"gateway: {address}")
+    if kubeconfig:
+        click.echo(f"kubectl: export KUBECONFIG={kubeconfig}")

@@ -78,6 +78,7 @@ def _apiserver(state: Path, files: Place, settings: NodeSettings, kube: KubeSett
 def _controllers(state: Path, files: Place) -> Iterator[str]:
     yield f"--kubeconfig={files.kubeconfig('kube-controller-manager')}"
     yield f"--root-ca-file={files.pki.crt('ca')}"
+    yield "--use-service-account-credentials=true"  # each controller has the rights of its own role, and no others
     yield f"--service-account-private-key-file={state / 'ca' / ISSUER}"
     # The programs serve metrics nobody asks for; a port less is a collision less.
     yield from ("--secure-port=0", "--leader-elect=false", "--kube-api-qps=200", "--kube-api-burst=400")

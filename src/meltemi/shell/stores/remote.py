@@ -20,7 +20,7 @@ import msgspec
 from meltemi.core.model.document import Key
 from meltemi.core.model.kinds import kind_or_unknown
 from meltemi.core.model.value import Value
-from meltemi.ports.store import Batch, ConflictError, NotFoundError, Source, Stored
+from meltemi.ports.store import Batch, ConflictError, NotFoundError, RefusedError, Source, Stored
 from meltemi.ports.tokens import TokenRefusedError
 from meltemi.shell.sockets import short
 
@@ -28,10 +28,6 @@ FIRST_PAUSE, LAST_PAUSE = 0.05, 1.0
 """Seconds between attempts to reach the control plane: doubled from the first to the last."""
 
 T = TypeVar("T")
-
-
-class RefusedError(Exception):
-    """The control plane will not have the object; the text says why."""
 
 
 class _Listed(Value, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from meltemi.core.node.objects import Action, Delete
 from meltemi.core.node.plan import plan
 from meltemi.core.node.settings import NodeSettings
 from meltemi.ports.store import ConfigStore, ConflictError, NotFoundError, Stored
+from meltemi.shell.runtime.controllers.duties import ours
 from meltemi.shell.runtime.world import World, follow
 
 log = structlog.get_logger()
@@ -56,7 +57,7 @@ async def _control(store: GracefulStore, world: World, settings: NodeSettings) -
             continue
         now = datetime.now(UTC).timestamp()
         wanted = plan(tuple(world.objects.values()), node_name=settings.node_name, suffixes=_suffixes(), now=now)
-        written, failed = await carry_out(store, wanted.actions)
+        written, failed = await carry_out(store, ours(wanted.actions, settings.kube))
         own = written
         again = RETRY if failed else wanted.again
 

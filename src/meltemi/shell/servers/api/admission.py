@@ -5,7 +5,7 @@ Source: Kubernetes, "Admission Control in Kubernetes"; API reference, defaults o
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any, Protocol, cast
@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 import jsonpatch
 
 from meltemi.core.check.validate import check_document
+from meltemi.core.model.document import Key
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.kinds import Kind
 from meltemi.shell.servers.api.trees import Object, labels_of, part
@@ -59,6 +60,10 @@ class Admission:
     inject: Injector | None = None
     """None: no pod gets a proxy."""
     validate: Validate = validate
+    defaults: bool = True
+    """Write the defaults that others rely on, addresses of Services among them; a real API server does it itself."""
+    gracefully: Callable[[Key], Awaitable[object]] | None = None
+    """How a real API server is asked to let a Pod go; None: it is marked here."""
     service_cidr: IPv4Network = field(default_factory=lambda: IPv4Network(SERVICE_CIDR))
 
 

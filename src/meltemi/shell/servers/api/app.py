@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from meltemi.ports.store import ConfigStore
+from meltemi.ports.store import ConfigStore, RefusedError
 from meltemi.shell.servers.api import resources
 from meltemi.shell.servers.api.admission import Admission
 from meltemi.shell.servers.api.authority import AuthorityRoutes, Control
@@ -41,13 +41,18 @@ def create_app(
         Route("/apis/{group}/{version}/{rest:path}", kube.handle, methods=_VERBS),
         *mesh.routes(),
     ]
-    handlers = {ApiError: _refuse, msgspec.DecodeError: _unreadable}
+    handlers = {ApiError: _refuse, msgspec.DecodeError: _unreadable, RefusedError: _refused_below}
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
 async def _refuse(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, ApiError)  # noqa: S101  (starlette types all handlers alike)
     return resources.answer(problem.status(), problem.code)
+
+
+async def _refused_below(request: Request, problem: Exception) -> Response:
+    """A real API server will not have the object."""
+    return await _refuse(request, ApiError(422, "Invalid", str(problem)))
 
 
 async def _unreadable(request: Request, problem: Exception) -> Response:

@@ -135,10 +135,13 @@ class Objects:
             if dry_run:
                 return old
             graceful = (target.kind.group, target.kind.kind) == ("", "Pod") and grace != 0
+            if graceful and self.admission.gracefully:
+                await self.admission.gracefully(target.key())
+                return old
             if graceful:
                 return await self._mark(target, old, grace)
             await self.store.delete(target.key())
-            if _is_service(target):
+            if self.admission.defaults and _is_service(target):
                 (await self._addresses()).note(target.key(), "")
             return old
 
@@ -211,7 +214,7 @@ class Objects:
             stored = await self.store.put(target.key(), msgspec.json.encode(admitted), source=source, expected=expected)
         except ConflictError as stale:
             raise problem.conflict(target.kind, target.name) from stale
-        if _is_service(target):
+        if self.admission.defaults and _is_service(target):
             (await self._addresses()).note(target.key(), _address(admitted))
         return Written(tree=msgspec.json.decode(stored.body), revision=stored.revision, findings=said)
 
@@ -232,6 +235,8 @@ class Objects:
         if any(finding.severity is Severity.ERROR for finding in findings):
             return tree, findings
         tree = copy.deepcopy(tree)
+        if not self.admission.defaults:
+            return tree, findings
         addresses = await self._addresses()
         defaulted(tree, target.kind, old, lambda: _free(addresses))
         if _is_service(target) and addresses.owner(_address(tree)) not in (None, target.key()):

@@ -17,7 +17,7 @@ from meltemi.shell.sockets import short
 BACKLOG = 256
 
 
-class _Server(uvicorn.Server):
+class QuietServer(uvicorn.Server):
     """Leaves signals to the process."""
 
     @contextlib.contextmanager
@@ -30,7 +30,7 @@ async def serve_unix(app: Starlette, path: Path) -> None:
     with _listening(path) as listener:
         # A watch never ends by itself: connections are cut when the server stops.
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
-        server = _Server(config)
+        server = QuietServer(config)
         try:
             await server.serve(sockets=[listener])
         finally:

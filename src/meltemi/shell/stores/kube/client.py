@@ -20,8 +20,7 @@ from lightkube.config.client_adapter import AsyncClient, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 
 from meltemi.core.model.value import Value
-from meltemi.ports.store import ConflictError, NotFoundError
-from meltemi.shell.stores.remote import RefusedError
+from meltemi.ports.store import ConflictError, NotFoundError, RefusedError
 
 FIRST_PAUSE, LAST_PAUSE = 0.05, 2.0
 """Seconds between attempts: doubled from the first to the last, each shortened by chance."""

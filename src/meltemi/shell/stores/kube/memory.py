@@ -31,9 +31,11 @@ CREATE TABLE IF NOT EXISTS versions (
 class Memory:
     """One file. Use as a context manager; not from several threads."""
 
-    def __init__(self, path: Path) -> None:
-        self._db = apsw.Connection(str(path))
-        path.chmod(0o600)
+    def __init__(self, path: Path | None) -> None:
+        """None: nothing outlives the process."""
+        self._db = apsw.Connection(str(path) if path else ":memory:")
+        if path:
+            path.chmod(0o600)
         self._db.set_busy_timeout(5000)
         self._do("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
         self._do(_SCHEMA)

@@ -14,10 +14,9 @@ import structlog
 
 from meltemi.core.model.kinds import Kind
 from meltemi.core.model.value import Value
-from meltemi.ports.store import ChangeKind, NotFoundError, Stored
+from meltemi.ports.store import ChangeKind, NotFoundError, RefusedError, Stored
 from meltemi.shell.stores.kube.client import GoneError, KubeClient, decoded, status_of
 from meltemi.shell.stores.kube.objects import Tree, collection, stored
-from meltemi.shell.stores.remote import RefusedError
 
 log: Any = structlog.get_logger(__name__)
 

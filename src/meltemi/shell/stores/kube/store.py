@@ -15,7 +15,7 @@ import msgspec
 
 from meltemi.core.model.document import Key
 from meltemi.core.model.kinds import Kind, KindRole, kind_or_unknown
-from meltemi.ports.store import Batch, Change, ChangeKind, ConflictError, NotFoundError, Source, Stored
+from meltemi.ports.store import Batch, Change, ChangeKind, ConflictError, NotFoundError, RefusedError, Source, Stored
 from meltemi.ports.tokens import TokenRefusedError
 from meltemi.shell.stores.kube.cache import Cache
 from meltemi.shell.stores.kube.client import APPLY_PATCH, KubeClient, decoded
@@ -24,7 +24,6 @@ from meltemi.shell.stores.kube.objects import Tree, addressed, collection, kind_
 from meltemi.shell.stores.kube.objects import stored as _stored
 from meltemi.shell.stores.kube.reflector import Reflector
 from meltemi.shell.stores.kube.writes import remove, write, write_status
-from meltemi.shell.stores.remote import RefusedError
 
 BATCH = 500
 """Changes told at a time."""

@@ -1,0 +1,28 @@
+"""The node of a mesh that runs from a real API server: its store, and its registration.
+
+Place:  apps · used by apps/node with `up --kube`
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from meltemi.apps.kube_store import NODE_KINDS, store_of
+from meltemi.core.node.settings import NodeSettings
+from meltemi.shell.kube.install import apply
+from meltemi.shell.runtime.registration import keep_registered
+from meltemi.shell.stores.kube.store import KubeStore
+
+
+@asynccontextmanager
+async def node_store(state: Path, settings: NodeSettings) -> AsyncGenerator[KubeStore]:
+    """The node's store; the Node object is kept alive while the block runs."""
+    async with store_of(state, "node", NODE_KINDS) as (store, api), asyncio.TaskGroup() as tasks:
+        keeping = tasks.create_task(
+            keep_registered(lambda path, tree: apply(api, path, tree), settings), name="registration"
+        )
+        try:
+            yield store
+        finally:
+            keeping.cancel()
