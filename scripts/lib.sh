@@ -4,6 +4,8 @@
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 2
 
+PATH=$PATH:/usr/sbin:/sbin  # where Debian keeps ip, nft and iptables, and does not let ordinary users look
+
 say() { printf '%s\n' "$*" >&2; }
 
 # system_packages COMMAND=PACKAGE …: install by apt what is missing, or say exactly what to install.
@@ -47,7 +49,7 @@ find_uv() {
 
 # set_up [dev]: the virtual environment .venv with everything that the lock file names.
 set_up() {
-    system_packages ip=iproute2 iptables-restore=iptables nft=nftables curl=curl setpriv=util-linux
+    system_packages ip=iproute2 iptables-restore=iptables nft=nftables curl=curl setpriv=util-linux unshare=util-linux
     python=$(find_python) || system_packages no-such-command=python3
     python=${python:-$(find_python)} || { say "Python 3.11 or newer is needed"; exit 2; }
     find_uv

@@ -41,6 +41,8 @@ class Mesh:
         self.address = ""
         self.before_up: Sequence[str] = ()
         """A program that runs `up`, as `unshare`."""
+        self.before: Sequence[str] = ()
+        """A program that runs every command, as another user."""
 
     def run(
         self, *arguments: str | Path, status: Sequence[int] = (0,), text: str | None = None, limit: int = 90
@@ -48,7 +50,7 @@ class Mesh:
         """Run `meltemi VERB … --state DIR`; returns standard output."""
         verb, *rest = map(str, arguments)
         place = [] if verb in OFFLINE else ["--state", str(self.state)]
-        command = [*(self.before_up if verb == "up" else ()), str(MELTEMI), verb, *place, *rest]
+        command = [*self.before, *(self.before_up if verb == "up" else ()), str(MELTEMI), verb, *place, *rest]
         done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=limit, check=False)
         if done.returncode not in status:
             raise MeshError(f"meltemi {' '.join((verb, *rest))}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -107,7 +109,7 @@ class Mesh:
 
     def start_exec(self, pod: str, *command: str) -> subprocess.Popen[str]:
         """Run a program in a pod in the background."""
-        arguments = [str(MELTEMI), "exec", "--state", str(self.state), pod, "--", *command]
+        arguments = [*self.before, str(MELTEMI), "exec", "--state", str(self.state), pod, "--", *command]
         return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def ask(self, path: str, **headers: str) -> tuple[int, str]:

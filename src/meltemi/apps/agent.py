@@ -63,6 +63,7 @@ def _iptables_flags(parser: argparse.ArgumentParser) -> None:
         ("-e", "--inbound-tunnel-port", "tunnel_port", "15008"),
         ("-u", "--proxy-uid", "uids", "1337"),
         ("-g", "--proxy-gid", "gids", ""),
+        ("-M", "--proxy-mark", "marks", ""),
         ("-m", "--istio-inbound-interception-mode", "mode", "REDIRECT"),
         ("-b", "--istio-inbound-ports", "inbound_ports", ""),
         ("-d", "--istio-local-exclude-ports", "exclude_inbound_ports", ""),
@@ -109,8 +110,9 @@ def _iptables(options: argparse.Namespace) -> int:
         outbound_port=options.outbound_port,
         inbound_port=options.inbound_port,
         tunnel_port=options.tunnel_port,
-        uids=words(options.uids),
-        gids=words(options.gids or options.uids),  # Istio's default: the group is called as the user.
+        marks=words(options.marks),
+        uids=() if options.marks else words(options.uids),
+        gids=() if options.marks else words(options.gids or options.uids),  # Istio's default: called as the user.
         inbound_ports=words(options.inbound_ports),
         exclude_inbound_ports=words(options.exclude_inbound_ports),
         outbound_ranges=words(options.outbound_ranges),

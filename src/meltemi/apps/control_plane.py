@@ -20,11 +20,12 @@ import structlog
 
 from meltemi.apps.authority import MeshSettings, open_authority
 from meltemi.core.check.mesh import read_mesh_config
+from meltemi.core.check.users import unheld_users
 from meltemi.core.check.validate import check_document
 from meltemi.core.engine.engine import Engine
 from meltemi.core.inject.config import InjectConfig
 from meltemi.core.inject.inject import inject
-from meltemi.core.model.finding import Severity
+from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.node.settings import KubeSettings
 from meltemi.core.pipeline.findings import findings
@@ -35,13 +36,14 @@ from meltemi.shell.ingest import Checked, Ingest
 from meltemi.shell.keys.files import FileKeys
 from meltemi.shell.publish import Derivations, Publisher
 from meltemi.shell.runtime.settings import read_settings
-from meltemi.shell.servers.api.admission import Admission
+from meltemi.shell.servers.api.admission import Admission, validate
 from meltemi.shell.servers.api.app import create_app
 from meltemi.shell.servers.api.objects import first_namespaces
 from meltemi.shell.servers.api.serve import serve_unix
 from meltemi.shell.servers.xds.server import XdsServer
 from meltemi.shell.stores.refusals import SqliteRefusals
 from meltemi.shell.stores.sqlite import SqliteStore
+from meltemi.shell.users import one_user
 
 if TYPE_CHECKING:
     from meltemi.shell.stores.kube.store import KubeStore
@@ -53,8 +55,10 @@ async def run(state: Path) -> None:
     """Serve until cancelled."""
     settings = read_settings(state)
     engine = Engine()
-    config = InjectConfig(xds_dir=str(state / "xds"), domain=settings.cluster_domain)
-    admission = Admission(inject=partial(inject, config=config), service_cidr=IPv4Network(settings.service_cidr))
+    config = InjectConfig(xds_dir=str(state / "xds"), domain=settings.cluster_domain, one_user=one_user())
+    admission = Admission(
+        inject=partial(inject, config=config), validate=_validate, service_cidr=IPv4Network(settings.service_cidr)
+    )
 
     mesh = MeshSettings()
 
@@ -89,6 +93,11 @@ async def run(state: Path) -> None:
                 tasks.create_task(serve_unix(app, state / "api.sock"), name="api")
         finally:
             await server.close_all()
+
+
+def _validate(tree: Any, namespace: str) -> tuple[Finding, ...]:
+    """All findings of an object, those of this machine among them."""
+    return validate(tree, namespace) + (unheld_users(tree) if one_user() else ())
 
 
 def _admission(own: Admission, store: "SqliteStore | KubeStore") -> Admission:

@@ -11,17 +11,23 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from msgspec import structs
+
+from meltemi.apps.rootless import ENTER, is_root
 from meltemi.core.model.value import Value
 
 MEMORY_NEEDED = 1 << 30
 """Bytes that a mesh of ten pods takes, roughly: 16 MB an Envoy, 40 MB a pod of Python."""
 
+_ALLOW = "sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+"""Debian's and Ubuntu's switches; what a kernel does not have it does not forbid by."""
 TOOLS = {
     "ip": "iproute2",
     "nft": "nftables",
     "iptables-restore": "iptables",
     "setpriv": "util-linux",
     "nsenter": "util-linux",
+    "unshare": "util-linux",
     "curl": "curl",
 }
 
@@ -41,13 +47,12 @@ def examine() -> Iterator[Check]:
     """Look at everything that the embedded node needs; nothing is changed, what is tried is taken back."""
     yield _linux()
     yield _python()
-    yield _root()
+    yield _user()
     yield from map(_tool, TOOLS)
     yield _memory()
     yield _envoy()
-    if os.geteuid() == 0:
-        yield _tried("network namespaces", _namespace, "a kernel with CONFIG_NET_NS, and no container that forbids it")
-        yield _tried("nft NAT rules", _nat, "modprobe nf_tables nft_chain_nat nft_masq nft_redir")
+    yield _tried("network namespaces", _namespace, "a kernel with CONFIG_NET_NS, and no container that forbids it")
+    yield _tried("nft NAT rules", _nat, "modprobe nf_tables nft_chain_nat nft_masq nft_redir")
 
 
 def _linux() -> Check:
@@ -59,9 +64,16 @@ def _python() -> Check:
     return Check(name="python", good=good, found=platform.python_version(), mend="" if good else "install Python 3.11")
 
 
-def _root() -> Check:
-    good = os.geteuid() == 0
-    return Check(name="root", good=good, found=f"uid {os.geteuid()}", mend="" if good else "sudo meltemi …")
+def _user() -> Check:
+    """Root, or somebody who may make a user namespace."""
+    if is_root():
+        return Check(name="user", good=True, found="root")
+    tried = _tried("user", _user_namespace, f"{_ALLOW}, or run it as root: sudo meltemi …")
+    return structs.replace(tried, found=f"uid {os.geteuid()}, user namespaces: {tried.found}")
+
+
+def _user_namespace() -> None:
+    _run("true")
 
 
 def _tool(name: str) -> Check:
@@ -103,7 +115,7 @@ def _why(problem: Exception) -> str:
 
 
 def _namespace() -> None:
-    _run("unshare", "--net", "--mount", "--pid", "--fork", "true")
+    _run("unshare", "--net", "--mount", "--pid", "--fork", "mount", "-t", "proc", "proc", "/proc")
 
 
 def _nat() -> None:
@@ -117,4 +129,6 @@ def _nat() -> None:
 
 
 def _run(*command: str, text: str | None = None) -> None:
-    subprocess.run(command, input=text, capture_output=True, text=True, check=True, timeout=20)
+    """As a mesh would."""
+    inside = () if is_root() else ENTER
+    subprocess.run([*inside, *command], input=text, capture_output=True, text=True, check=True, timeout=20)

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from meltemi.apps import kube_cluster, registry
+from meltemi.apps import kube_cluster, registry, rootless
 from meltemi.apps.cli.apply import apply_files
 from meltemi.apps.cli.output import echo_findings
 from meltemi.apps.doctor import examine
@@ -79,6 +80,7 @@ class Lifecycle:
         self._options = options
         self._state = options.state.absolute()
         self._say = say
+        self._door: socket.socket | None = None
 
     def prepare(self) -> None:
         """See that the mesh can be started, and settle its settings. Raises CannotError, with nothing started."""
@@ -90,12 +92,16 @@ class Lifecycle:
         tree = self._settings()
         settings = msgspec.convert(tree, NodeSettings)
         _check_networks(settings)
-        self._make_room(settings)
+        if rootless.is_root():
+            self._make_room(settings)
+        else:
+            tree["gateway_port"] = self._open_door(settings.gateway_port or 0)
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if settings.kube:
             kube_cluster.prepare(self._state, settings)
         (self._state / SETTINGS).write_text(json.dumps(tree))
-        registry.register(self._state, settings)
+        if rootless.is_root():  # else its addresses are its own
+            registry.register(self._state, settings)
 
     def start(self) -> None:
         """After `prepare`: start the supervisor unless it runs, apply what every mesh has. Raises CannotError."""
@@ -162,13 +168,30 @@ class Lifecycle:
             if before.get(name) != value:
                 self._say(f"--{_OPTIONS.get(name, name.replace('_', '-'))} has no effect on a mesh that runs already")
 
+    def _open_door(self, port: int) -> int:
+        """The port of 127.0.0.1 that leads to the gateway of a mesh without root. Raises CannotError."""
+        rootless.free_door(self._state)
+        try:
+            self._door = rootless.open_door(port)
+        except OSError as problem:
+            raise CannotError(
+                f"port {port} of 127.0.0.1 cannot be served: {problem.strerror}\n  help: choose another --gateway-port"
+            ) from None
+        return self._door.getsockname()[1]
+
     def _spawn(self) -> None:
         environment = os.environ | {"MELTEMI_STATE": str(self._state)}
+        command = [sys.executable, "-m", SUPERVISOR, "--state", str(self._state)]
+        inherited = [self._door.fileno()] if self._door else []
+        if self._door:
+            command = [*rootless.entrance(self._state), *command, "--door", str(self._door.fileno())]
         with (self._state / "supervisor.log").open("ab") as log:
             subprocess.Popen(
-                [sys.executable, "-m", SUPERVISOR, "--state", str(self._state)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
+                pass_fds=inherited,
             )  # fmt: skip
+        if self._door:
+            self._door.close()
 
     # === once it runs ===
 

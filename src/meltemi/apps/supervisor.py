@@ -24,26 +24,30 @@ GRACE = 10.0
 """Seconds that a child gets between SIGTERM and SIGKILL."""
 
 CHILDREN = {"control-plane": "meltemi.apps.control_plane", "node": "meltemi.apps.node"}
+RELAY = "meltemi.apps.relay"
 KUBE = {"kube": "meltemi.apps.kube_api"}
 """With `up --kube` only."""
 
 
-async def keep(name: str, module: str, state: Path) -> None:
+async def keep(name: str, module: str, state: Path, door: int | None = None) -> None:
     """Run a module until cancelled, again after each death; its output goes to STATE/NAME.log."""
     deaths = 0
     while True:
         started = asyncio.get_running_loop().time()
-        await _run_once(name, module, state)
+        await _run_once(name, module, state, door)
         if asyncio.get_running_loop().time() - started > STEADY:
             deaths = 0
         await asyncio.sleep(BACK_OFF[min(deaths, len(BACK_OFF) - 1)])
         deaths += 1
 
 
-async def _run_once(name: str, module: str, state: Path) -> None:
+async def _run_once(name: str, module: str, state: Path, door: int | None) -> None:
+    command = [sys.executable, "-m", module, "--state", str(state)]
+    if door is not None:
+        command += ["--door", str(door)]
     with (state / f"{name}.log").open("ab") as log:
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, "--state", str(state), stdout=log, stderr=log, start_new_session=True
+            *command, stdout=log, stderr=log, start_new_session=True, pass_fds=() if door is None else (door,)
         )
     (state / f"{name}.pid").write_text(str(child.pid))
     try:
@@ -69,13 +73,13 @@ async def _stop(child: asyncio.subprocess.Process) -> None:
 
 def end_orphans(state: Path) -> None:
     """End what a killed supervisor left running: two nodes, or two control planes, must not serve one state."""
-    modules = {*CHILDREN.values(), *KUBE.values()}
+    modules = {*CHILDREN.values(), *KUBE.values(), RELAY}
     left = [one for one in processes.find(state) if not one.in_pod and modules & set(one.command.split())]
     processes.end(left, grace=GRACE)
 
 
-async def supervise(state: Path) -> None:
-    """Keep every child until SIGTERM or SIGINT."""
+async def supervise(state: Path, door: int | None) -> None:
+    """Keep every child until SIGTERM or SIGINT. `door`: a listening socket for the relay."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -83,6 +87,8 @@ async def supervise(state: Path) -> None:
     async with asyncio.TaskGroup() as tasks:
         children = CHILDREN | (KUBE if read_settings(state).kube else {})
         kept = [tasks.create_task(keep(name, module, state), name=name) for name, module in children.items()]
+        if door is not None:
+            kept.append(tasks.create_task(keep("relay", RELAY, state, door), name="relay"))
         await stop.wait()
         for task in kept:
             task.cancel()
@@ -90,14 +96,15 @@ async def supervise(state: Path) -> None:
 
 @click.command(help=__doc__)
 @click.option("--state", type=click.Path(path_type=Path), required=True)
-def main(state: Path) -> None:
+@click.option("--door", type=int, help="number of a listening socket that leads to the gateway (without root)")
+def main(state: Path, door: int | None) -> None:
     """Entry point of `python -m meltemi.apps.supervisor`."""
     os.environ["MELTEMI_STATE"] = str(state)
     pid = state / "supervisor.pid"
     pid.write_text(str(os.getpid()))
     try:
         end_orphans(state)
-        asyncio.run(supervise(state))
+        asyncio.run(supervise(state, door))
     finally:
         pid.unlink(missing_ok=True)
 

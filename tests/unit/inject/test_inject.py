@@ -251,3 +251,15 @@ def test_a_label_that_is_neither_yes_nor_no_is_said():
     given["metadata"]["labels"]["sidecar.istio.io/inject"] = "maybe"
 
     assert ["'sidecar.istio.io/inject: maybe'" in f.message for f in ask(given).findings] == [True]
+
+
+def test_where_there_is_one_user_the_proxy_is_known_by_its_mark():
+    got = injected(pod(), InjectConfig(xds_dir="/state/xds", one_user=True))
+
+    context = proxy(got)["securityContext"]
+    assert (context["runAsUser"], context["runAsNonRoot"]) == (0, False)
+    assert context["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN"]}
+    assert env(got)["MELTEMI_PROXY_MARK"] == "1337"
+    args = next(c for c in got["spec"]["initContainers"] if c["name"] == "istio-init")["args"]
+    assert args[args.index("--proxy-mark") + 1] == "1337"
+    assert "-u" not in args

@@ -1,6 +1,7 @@
 """Rules become one text for iptables-restore, which replaces those of an earlier run."""
 
 import pytest
+from msgspec import structs
 
 from meltemi.core.inject.capture import Capture, rules
 from meltemi.core.inject.restore import restore_text, words
@@ -68,3 +69,17 @@ def test_an_ipv6_range_concerns_ipv6_only():
 
     assert ["2001:db8::/32" in t for t in text] == [False, True]
     assert ["10.0.0.0/8" in t for t in text] == [True, False]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("dns", [False, True])
+def test_a_mark_tells_the_proxy_as_its_user_would(version: int, dns: bool):
+    capture = Capture(
+        outbound_ranges=("*",), inbound_ports=("*",), redirect_dns=dns, dns_servers=("10.0.0.53", "fd::53")
+    )
+
+    by_user = restore_text(rules(structs.replace(capture, gids=()), version=version))
+    by_mark = restore_text(rules(structs.replace(capture, uids=(), gids=(), marks=("1337",)), version=version))
+
+    assert "--uid-owner" in by_user
+    assert by_mark == by_user.replace("-m owner", "-m mark").replace("--uid-owner", "--mark")

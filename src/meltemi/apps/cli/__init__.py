@@ -37,6 +37,8 @@ COMMANDS = {
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
+SYSTEM_PROGRAMS = "/usr/sbin:/sbin"
+"""Where Debian keeps ip, nft and iptables; ordinary users do not look there by themselves."""
 ALIASES = {"pc": "proxy-config", "proxy-status": "status", "ps": "status"}
 """Short forms that istioctl's users have in their fingers."""
 
@@ -74,6 +76,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the console script: what the world does to us becomes one line, not a traceback."""
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_PROGRAMS}"
     try:
         cli.main(prog_name="meltemi")
     except Exception as problem:

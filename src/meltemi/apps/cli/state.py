@@ -3,13 +3,22 @@
 Place:  apps/cli · shared by the commands that start a mesh or talk to one
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-DEFAULT = Path("/var/lib/meltemi")
+
+def _default() -> Path:
+    """Root's is the machine's; everybody else has one of his own (XDG Base Directory Specification)."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/meltemi")
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "meltemi"
+
+
+DEFAULT = _default()
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,7 +30,7 @@ def state_option(function: F) -> F:
         envvar="MELTEMI_STATE",
         default=DEFAULT,
         type=click.Path(file_okay=False, path_type=Path),
-        help=f"the mesh's state directory  [default: {DEFAULT}]",
+        help="the mesh's state directory  [default: /var/lib/meltemi; without root ~/.local/state/meltemi]",
     )(function)
 
 

@@ -362,6 +362,16 @@ _SERVICE_ENTRY: tuple[Page, ...] = (
 _LATER: tuple[Page, ...] = (
     ("M2801", "error", "selector and template", "A Deployment must select the pods that its template makes."),
     ("M2802", "error", "container twice", "Names of containers are unique in a pod, init containers included."),
+    (
+        "M2803",
+        "warning",
+        "user that does not exist",
+        (
+            "A mesh without root lives in a user namespace with one user. Containers that ask for another one run\n"
+            "as that one, user 0 of the namespace, without any capability; outside it is you. See\n"
+            "docs/guide/without-root.md."
+        ),
+    ),
     ("M2601", "error", "empty Sidecar", "A Sidecar says at least one thing."),
     (
         "M2602",

@@ -27,6 +27,8 @@ class Capture(Value, frozen=True, kw_only=True):
     uids: tuple[str, ...] = ("1337",)
     gids: tuple[str, ...] = ("1337",)
     """Whose packets are the proxy's own."""
+    marks: tuple[str, ...] = ()
+    """Marks of the proxy's own packets, where users do not tell."""
     inbound_ports: tuple[str, ...] = ()
     exclude_inbound_ports: tuple[str, ...] = ()
     outbound_ranges: tuple[str, ...] = ()
@@ -117,9 +119,8 @@ def _outbound(c: Capture, family: Family) -> Iterator[Rule]:
         yield _rule(OUTPUT, "-p", "tcp", "--dport", port, "-j", "RETURN")
     # The proxy speaks to its application from this address: that is the end of the way in.
     yield _rule(OUTPUT, "-o", "lo", "-s", family.proxy, "-j", "RETURN")
-    for flag, names in (("--uid-owner", c.uids), ("--gid-owner", c.gids)):
-        for name in names:
-            yield from _owner(c, family, flag, name, dns=bool(servers))
+    for own in _own(c):
+        yield from _owner(c, family, own, dns=bool(servers))
     for group in c.exclude_owner_groups:
         yield _rule(OUTPUT, "-m", "owner", "--gid-owner", group, "-j", "RETURN")
     if c.owner_groups != (ALL,):
@@ -132,8 +133,30 @@ def _outbound(c: Capture, family: Family) -> Iterator[Rule]:
     yield from _ranges(c, family)
 
 
-def _owner(c: Capture, family: Family, flag: str, name: str, *, dns: bool) -> Iterator[Rule]:
-    by_user = flag == "--uid-owner"
+class Own(Value, frozen=True, kw_only=True):
+    """How a rule asks whether a packet is the proxy's own."""
+
+    module: str
+    flag: str
+    name: str
+
+    @property
+    def yes(self) -> tuple[str, ...]:
+        return "-m", self.module, self.flag, self.name
+
+    @property
+    def no(self) -> tuple[str, ...]:
+        return "-m", self.module, "!", self.flag, self.name
+
+
+def _own(c: Capture) -> Iterator[Own]:
+    for flag, names in (("--uid-owner", c.uids), ("--gid-owner", c.gids)):
+        yield from (Own(module="owner", flag=flag, name=name) for name in names)
+    yield from (Own(module="mark", flag="--mark", name=name) for name in c.marks)
+
+
+def _owner(c: Capture, family: Family, own: Own, *, dns: bool) -> Iterator[Rule]:
+    by_user = own.flag != "--gid-owner"
     tunnel = (
         ("-m", "multiport", "!", "--dports", f"53,{c.tunnel_port}")
         if dns and by_user
@@ -142,13 +165,13 @@ def _owner(c: Capture, family: Family, flag: str, name: str, *, dns: bool) -> It
     # An application that calls its own service by the service's address: the proxy picks this very pod, and the
     # request has to come in through the front door.
     away = ("-o", "lo", "!", "-d", family.loopback, "-p", "tcp", *tunnel)
-    yield _rule(OUTPUT, *away, "-m", "owner", flag, name, "-j", IN_REDIRECT)
+    yield _rule(OUTPUT, *away, *own.yes, "-j", IN_REDIRECT)
     # An application that calls itself by its own address is left alone.
     if not _includes_loopback(c):
         port = ("-p", "tcp", "!", "--dport", "53") if dns else ()
-        yield _rule(OUTPUT, "-o", "lo", *port, "-m", "owner", "!", flag, name, "-j", "RETURN")
+        yield _rule(OUTPUT, "-o", "lo", *port, *own.no, "-j", "RETURN")
     # What the proxy itself sends is on its way out.
-    yield _rule(OUTPUT, "-m", "owner", flag, name, "-j", "RETURN")
+    yield _rule(OUTPUT, *own.yes, "-j", "RETURN")
 
 
 def _ranges(c: Capture, family: Family) -> Iterator[Rule]:
@@ -176,11 +199,9 @@ def _dns(c: Capture, family: Family, servers: tuple[str, ...]) -> Iterator[Rule]
             there = ("-p", proto, "--dport", "53", "-d", f"{server}/{bits}")
             yield _rule(DNS, *there, "-j", "REDIRECT", option, DNS_PORT)
     yield _rule("OUTPUT", "-j", DNS, table=RAW)
-    for flag, names in (("--uid-owner", c.uids), ("--gid-owner", c.gids)):
-        for name in names:
-            owner = ("-m", "owner", flag, name)
-            yield _rule(DNS, "-p", "udp", "--dport", "53", *owner, "-j", "CT", "--zone", "1", table=RAW)
-            yield _rule(DNS, "-p", "udp", "--sport", DNS_PORT, *owner, "-j", "CT", "--zone", "2", table=RAW)
+    for own in _own(c):
+        yield _rule(DNS, "-p", "udp", "--dport", "53", *own.yes, "-j", "CT", "--zone", "1", table=RAW)
+        yield _rule(DNS, "-p", "udp", "--sport", DNS_PORT, *own.yes, "-j", "CT", "--zone", "2", table=RAW)
     yield _rule("PREROUTING", "-j", INBOUND, table=RAW)
     for server in servers:
         to, back = ("-d", f"{server}/{bits}"), ("-s", f"{server}/{bits}")

@@ -9,6 +9,8 @@ from meltemi.core.model.value import Value
 PROXY_IMAGE = "meltemi/proxyv2"
 PROXY_UID = 1337
 """User and group of the proxy, by which the interception rules know its packets (Istio's)."""
+PROXY_MARK = 1337
+"""Mark of the proxy's own connections, by which the rules know them where there is one user only."""
 
 OUTBOUND_PORT, INBOUND_PORT = 15001, 15006
 STATUS_PORT, READY_PORT, METRICS_PORT = 15020, 15021, 15090
@@ -53,4 +55,7 @@ class InjectConfig(Value, frozen=True, kw_only=True):
     exclude_outbound_ports: str = ""
     merge_metrics: bool = True
     """Let the agent serve the application's metrics with the proxy's (meshConfig.enablePrometheusMerge)."""
+    one_user: bool = False
+    """Pods run in a user namespace that holds user 0 alone: the proxy is known by a mark of its connections, which
+    takes NET_ADMIN in its pod's own network."""
     rewrite_probes: bool = True

@@ -12,6 +12,7 @@ from meltemi.core.inject.config import (
     INBOUND_PORT,
     METRICS_PORT,
     OUTBOUND_PORT,
+    PROXY_MARK,
     PROXY_UID,
     READY_PORT,
     InjectConfig,
@@ -76,7 +77,8 @@ def interception_args(subject: Subject, config: InjectConfig) -> list[str]:
     excluded += filter(None, said.get(TRAFFIC + "excludeInboundPorts", config.exclude_inbound_ports).split(","))
     if str(subject.status_port) not in excluded:
         excluded.append(str(subject.status_port))
-    args = ["istio-iptables", "-p", str(OUTBOUND_PORT), "-z", str(INBOUND_PORT), "-u", str(PROXY_UID)]
+    args = ["istio-iptables", "-p", str(OUTBOUND_PORT), "-z", str(INBOUND_PORT)]
+    args += ["--proxy-mark", str(PROXY_MARK)] if config.one_user else ["-u", str(PROXY_UID)]
     args += ["-m", subject.mode]
     args += ["-i", said.get(TRAFFIC + "includeOutboundIPRanges", config.include_outbound_ranges)]
     args += ["-x", said.get(TRAFFIC + "excludeOutboundIPRanges", config.exclude_outbound_ranges)]
@@ -112,7 +114,7 @@ def proxy_container(subject: Subject, config: InjectConfig, *, role: str, env: l
         **_health(said),
         **({"lifecycle": {"postStart": {"exec": {"command": ["pilot-agent", "wait"]}}}} if subject.hold else {}),
         "resources": resources(said, config.resources),
-        "securityContext": _security_context(),
+        "securityContext": _security_context(config),
         "volumeMounts": mounts(subject),
     }
 
@@ -126,15 +128,16 @@ def _health(said: Mapping[str, str]) -> Pod:
     return {"readinessProbe": readiness, "startupProbe": {**probe, "periodSeconds": 1, "failureThreshold": 600}}
 
 
-def _security_context() -> Pod:
+def _security_context(config: InjectConfig) -> Pod:
+    user = 0 if config.one_user else PROXY_UID
     return {
         "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
+        "capabilities": {"drop": ["ALL"], **({"add": ["NET_ADMIN"]} if config.one_user else {})},
         "privileged": False,
         "readOnlyRootFilesystem": True,
-        "runAsGroup": PROXY_UID,
-        "runAsNonRoot": True,
-        "runAsUser": PROXY_UID,
+        "runAsGroup": user,
+        "runAsNonRoot": not config.one_user,
+        "runAsUser": user,
     }
 
 

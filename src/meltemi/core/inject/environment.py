@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meltemi.core.inject.annotations import MERGE_METRICS, SIDECAR
-from meltemi.core.inject.config import InjectConfig
+from meltemi.core.inject.config import PROXY_MARK, InjectConfig
 from meltemi.core.inject.containers import Subject
 from meltemi.core.inject.policy import YES
 from meltemi.core.inject.probes import Pod
@@ -43,6 +43,7 @@ def environment(subject: Subject, config: InjectConfig, *, apps: list[Pod], prob
         "ISTIO_METAJSON_STATS": _stats(subject.annotations),
         "ISTIO_META_MESH_ID": config.mesh_id,
         "TRUST_DOMAIN": config.trust_domain,
+        "MELTEMI_PROXY_MARK": str(PROXY_MARK) if config.one_user else "",
         "ISTIO_KUBE_APP_PROBERS": _compact(probers) if probers else "",
         "ISTIO_PROMETHEUS_ANNOTATIONS": _scrape(subject, config),
     }

@@ -6,6 +6,7 @@ Source: ports and names are Istio's: admin 15000, metrics 15090, readiness 15021
 """
 
 import json
+import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,6 +68,7 @@ def bootstrap(settings: Settings) -> Json:
                 _page("ready", READY_PORT, "/healthz/ready", "agent"),
             ],
         },
+        **({"cluster_manager": {"upstream_bind_config": _marked(settings.mark)}} if settings.mark else {}),
         "stats_config": _stats(settings.stats),
         "overload_manager": _limits(),
         "layered_runtime": {
@@ -97,6 +99,16 @@ def _reconnect() -> Json:
 
 def _address(host: str, port: int) -> Json:
     return {"socket_address": {"address": host, "port_value": port}}
+
+
+def _marked(mark: int) -> Json:
+    """All connections that Envoy opens carry a mark (SO_MARK, socket(7)); their address is the kernel's choice."""
+    return {
+        "source_address": {"address": "0.0.0.0", "port_value": 0},
+        "socket_options": [
+            {"level": socket.SOL_SOCKET, "name": socket.SO_MARK, "int_value": mark, "state": "STATE_PREBIND"}
+        ],
+    }
 
 
 def _grpc(name: str, socket: str) -> Json:

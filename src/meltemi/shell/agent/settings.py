@@ -59,6 +59,8 @@ class Settings:
     sds_socket: str = SDS_SOCKET
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     config_path: str = CONFIG_PATH
+    mark: int = 0
+    """Mark of Envoy's own connections, by which interception knows them; 0: it knows them by the user."""
 
     @property
     def node_id(self) -> str:
@@ -94,6 +96,7 @@ def read(*, role: str, domain: str, env: Mapping[str, str] = os.environ, **flags
         xds_socket=env.get("MELTEMI_XDS_SOCKET", XDS_SOCKET),
         sds_socket=env.get("MELTEMI_SDS_SOCKET", SDS_SOCKET),
         identity=read_identity(env, seconds(env["SECRET_TTL"]) if "SECRET_TTL" in env else None),
+        mark=int(env.get("MELTEMI_PROXY_MARK", "0")),
         config_path=str(proxy.get("configPath") or CONFIG_PATH),
         **said,
     )

@@ -3,6 +3,7 @@
 Place:  shell/runtime · used by `meltemi down`, also after `kill -9` of everything; doing it twice does nothing more
 """
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -48,11 +49,13 @@ class Report(Value, frozen=True, kw_only=True):
 
 
 def cleanup(state: Path) -> Report:
-    """Remove processes, rules, interfaces, mounts and runtime files of a state directory. Needs root.
+    """Remove processes, rules, interfaces, mounts and runtime files of a state directory.
 
-    The store, the settings and the logs stay.
+    The store, the settings and the logs stay. Without root all but processes and files goes with the processes.
     """
     settings = _settings(state)
+    if os.geteuid():
+        return Report(processes=_end_all(state), files=_remove_files(state))
     return Report(
         processes=_end_all(state),
         table=_remove_table(settings),

@@ -17,6 +17,7 @@ from meltemi.shell.runtime.handlers import HandlerError, carry_out
 from meltemi.shell.runtime.logs import LogFile, carry
 from meltemi.shell.runtime.pod_spec import Container, Handler, Probe
 from meltemi.shell.runtime.reaper import Reaper
+from meltemi.shell.users import held
 
 BACK_OFF = (0.0, 0.25, 1.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
 """Seconds before the first, second, … restart. Kubernetes begins with 10 s; here a killed proxy serves sooner."""
@@ -140,7 +141,9 @@ class ContainerRunner:
         """Fork and become the container; returns the pipes of its output."""
         pipes = [os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)]
         for _, written in pipes:
-            os.fchown(written, self.spec.user, self.spec.group)  # else /dev/stdout cannot be opened again by its name
+            os.fchown(
+                written, held(self.spec.user), held(self.spec.group)
+            )  # else /dev/stdout cannot be opened again by its name
         pid = os.fork()
         if not pid:
             self._child(pipes[0][1], pipes[1][1])

@@ -15,7 +15,9 @@ NEW_NS, NEW_UTS, NEW_IPC, NEW_PID, NEW_NET = 0x00020000, 0x04000000, 0x08000000,
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MS_NOATIME, MS_NODIRATIME, MS_RELATIME = 1024, 2048, 1 << 21
 MNT_DETACH = 2
+_LIMITS = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME
 
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 24, 38
@@ -57,7 +59,9 @@ def bind(source: str | Path, target: str | Path, *, read_only: bool = False) -> 
     """Show one place at another. Raises OSError."""
     mount(str(source), target, flags=MS_BIND | MS_REC)
     if read_only:
-        mount("", target, flags=MS_REMOUNT | MS_BIND | MS_RDONLY)
+        # In a user namespace a mount keeps the limits that it has (mount_namespaces(7)): name them again.
+        kept = os.statvfs(target).f_flag & _LIMITS
+        mount("", target, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
 
 
 def detach(target: str | Path) -> None:

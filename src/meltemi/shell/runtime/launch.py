@@ -11,8 +11,10 @@ from pathlib import Path
 import msgspec
 
 from meltemi.shell.runtime import kernel
+from meltemi.shell.runtime.own_directories import make_way
 from meltemi.shell.runtime.pod_spec import Container, Mount
 from meltemi.shell.runtime.root import HIDDEN, PLACES
+from meltemi.shell.users import one_user
 
 CONTAINER = "MELTEMI_CONTAINER"
 """Environment variable that hands a container over, as JSON."""
@@ -31,7 +33,7 @@ def mount_volumes(container: Container, places: Sequence[str]) -> None:
         _mount(mount)
     for number, place in enumerate(places):
         if any(Path(place).is_relative_to(mount.path) for mount in container.mounts):
-            Path(place).mkdir(parents=True, exist_ok=True)
+            make_way(Path(place))
             kernel.bind(HIDDEN / PLACES / str(number), place, read_only=True)
     _hide()
 
@@ -44,12 +46,13 @@ def join(pid: int) -> None:
 def become(container: Container, argv: tuple[str, ...]) -> None:
     """Drop everything that the container does not have, and run a program. Returns only by an exception."""
     if not container.privileged:
-        kernel.keep_capabilities(container.capabilities)
+        kernel.keep_capabilities(() if container.user and one_user() else container.capabilities)
     if container.no_new_privileges:
         kernel.no_new_privileges()
-    os.setgroups(container.groups)
-    os.setresgid(container.group, container.group, container.group)
-    os.setresuid(container.user, container.user, container.user)
+    if not one_user():  # else it stays user 0, without the capabilities that the other user would not have either
+        os.setgroups(container.groups)
+        os.setresgid(container.group, container.group, container.group)
+        os.setresuid(container.user, container.user, container.user)
     os.chdir(container.directory)
     environment = dict(container.environment)
     os.execvpe(argv[0], argv, environment)  # noqa: S606  (an argument list; no shell)
@@ -60,10 +63,8 @@ def _mount(mount: Mount) -> None:
     if mount.sub_path and not source.exists():
         source.mkdir(parents=True)
     target = Path(mount.path)
-    if source.is_dir():
-        target.mkdir(parents=True, exist_ok=True)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    make_way(target if source.is_dir() else target.parent)
+    if not source.is_dir():
         target.touch()
     kernel.bind(source, target, read_only=mount.read_only)
 

@@ -3,7 +3,7 @@
 Place:  shell/runtime · apps/cli → [node_client] → STATE/pods/UID
 
 Nothing runs in between: logs are read where the sandbox writes them, programs enter the pod's namespaces themselves; so
-both work while the node's process is away. Needs root, as everything of the embedded node.
+both work while the node's process is away. Needs the user whose mesh it is.
 """
 
 import os
@@ -79,7 +79,8 @@ def execute(state: Path, uid: str, container: str, command: Sequence[str]) -> in
     """Run a program in a container on this process's input and output; returns its exit code. Raises NodeError."""
     place = state / "pods" / uid
     spec, pid = _container(place, container)
-    enter = ["nsenter", "-t", str(pid), "-m", "-u", "-i", "-n", "-p", "--"]
+    own = ("-U", "--preserve-credentials") if os.geteuid() else ()
+    enter = ["nsenter", "-t", str(pid), *own, "-m", "-u", "-i", "-n", "-p", "--"]
     launch = [sys.executable, "-m", "meltemi.shell.runtime.launch", str(_pid_inside(place, container)), *command]
     # Through the environment, which only root can read: a container's own environment may hold secrets.
     given = os.environ | {CONTAINER: msgspec.json.encode(spec).decode()}

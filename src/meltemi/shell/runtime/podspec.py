@@ -23,6 +23,7 @@ from meltemi.core.node.tokens import FIELD, TokenFile, token_files, unknown_sour
 from meltemi.shell.runtime.images import Image, find
 from meltemi.shell.runtime.pod_spec import Container, Handler, Mount, PodSpec, Probe, Volume
 from meltemi.shell.runtime.tokens import VOLUMES
+from meltemi.shell.users import one_user
 
 Tree = Mapping[str, Any]
 Lookup = Callable[[str, str], Tree | None]
@@ -314,7 +315,9 @@ def _unmapped(image: str) -> str:
 def _capabilities(changes: Tree) -> tuple[str, ...]:
     dropped: Sequence[str] = changes.get("drop") or ()
     added: Sequence[str] = changes.get("add") or ()
-    kept: Iterable[str] = () if "ALL" in dropped else (one for one in DEFAULT_CAPABILITIES if one not in dropped)
+    # Whoever has NET_RAW may set SO_MARK (socket(7), Linux 5.17), by which the only user's proxy is known.
+    lacking = {*dropped, "NET_RAW"} if one_user() else {*dropped}
+    kept: Iterable[str] = () if "ALL" in dropped else (one for one in DEFAULT_CAPABILITIES if one not in lacking)
     return (*kept, *(one.removeprefix("CAP_") for one in added))
 
 

@@ -3,7 +3,8 @@
 Place:  shell/runtime · sandbox → [root], before anything of the pod runs
 
 The pod sees the host's files; what it writes goes to a tmpfs that ends with it. Volumes wait below `/.meltemi`
-until a container mounts them; the mesh's state directory is hidden.
+until a container mounts them; the mesh's state directory is hidden. Without root the layers are one a directory
+(own_directories).
 """
 
 import os
@@ -12,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from meltemi.shell.runtime import kernel
+from meltemi.shell.runtime.own_directories import lay_out
 from meltemi.shell.runtime.pod_spec import PodSpec, Volume
+from meltemi.shell.users import one_user
 
 PLACES = ".places"
 """Below HIDDEN: the interpreter's directories, for containers that mount a volume over them (`/tmp`, say)."""
@@ -35,7 +38,10 @@ def enter_root(spec: PodSpec, work: Path) -> None:
     for name in ("upper", "work", "root"):
         (work / name).mkdir()
     root = work / "root"
-    kernel.mount("overlay", root, "overlay", 0, f"lowerdir=/,upperdir={work}/upper,workdir={work}/work")
+    if one_user():
+        lay_out(root, work)
+    else:
+        kernel.mount("overlay", root, "overlay", 0, f"lowerdir=/,upperdir={work}/upper,workdir={work}/work")
     for other in others:
         if (root / str(other)[1:]).is_dir():
             kernel.bind(other, root / str(other)[1:], read_only=True)
@@ -80,6 +86,9 @@ def _volumes(spec: PodSpec, root: Path, work: Path) -> None:
     for number, place in enumerate(spec.reachable):
         (hidden / PLACES / str(number)).mkdir(parents=True)
         kernel.bind(place, hidden / PLACES / str(number), read_only=True)
+        if not (root / place[1:]).is_dir():
+            (root / place[1:]).mkdir(parents=True)
+            kernel.bind(place, root / place[1:], read_only=True)
     (hidden / "node").mkdir()
     kernel.bind(Path(spec.state) / "node", hidden / "node", read_only=True)
     covered = root / spec.state[1:]
@@ -114,5 +123,5 @@ def _identity(spec: PodSpec) -> None:
         file.chmod(0o644)
     for place in spec.reachable:
         for folder in (Path(place), *Path(place).parents):
-            if folder.is_dir() and not folder.stat().st_mode & stat.S_IXOTH:
+            if not one_user() and folder.is_dir() and not folder.stat().st_mode & stat.S_IXOTH:
                 folder.chmod(folder.stat().st_mode | stat.S_IXOTH)

@@ -31,8 +31,12 @@ from meltemi.shell.runtime.pod_spec import PodSpec
 from meltemi.shell.runtime.reaper import Reaper
 from meltemi.shell.runtime.root import HIDDEN, enter_root
 from meltemi.shell.sockets import short
+from meltemi.shell.users import one_user
 
 SPEC, CONTROL, PID = "spec.json", "control.sock", "sandbox.pid"
+MESH_NETWORK = 100
+"""Number of a file that keeps the mesh's network alive as long as its pods. Without root nothing else does, and by it
+the network is found again (apps/rootless)."""
 DOWN_GRACE = 1.0
 """Seconds that containers get when the sandbox itself is told to end (`meltemi down`)."""
 
@@ -183,6 +187,8 @@ def _first(
 ) -> None:
     """PID 1 of the pod. Never returns."""
     try:
+        if one_user():
+            _keep_network()
         logs = os.open(folder / "logs", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         kernel.unshare(kernel.NEW_NS | kernel.NEW_NET | kernel.NEW_UTS | kernel.NEW_IPC)
         socket.sethostname(spec.hostname)
@@ -199,6 +205,13 @@ def _first(
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
+
+
+def _keep_network() -> None:
+    """To be called before the pod's own network is made."""
+    network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(network, MESH_NETWORK, inheritable=False)
+    os.close(network)
 
 
 async def _serve(spec: PodSpec, control: socket.socket, upstreams: Sequence[Upstream], logs: int) -> None:

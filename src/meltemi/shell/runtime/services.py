@@ -23,6 +23,7 @@ from meltemi.shell.runtime.commands import CommandError, run
 from meltemi.shell.runtime.files import write_atomically
 from meltemi.shell.runtime.sysctl import PROC, change
 from meltemi.shell.runtime.world import World, follow
+from meltemi.shell.users import one_user
 
 log = structlog.get_logger()
 
@@ -48,6 +49,8 @@ async def prepare_host(settings: NodeSettings, state: Path) -> None:
     # Sandboxes mount this directory: it must be there before the first pod, and stay the same one.
     (state / DNS_FILE).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     change(state, "net/ipv4/ip_forward", "1")
+    if one_user():
+        await run("ip", "link", "set", "lo", "up")  # a new network's is down
     with contextlib.suppress(CommandError):  # it is there already
         await run("ip", "address", "add", f"{settings.node_ip}/32", "dev", "lo", "label", settings.address_label)
     # Without any route the host's own connections would end before the rules see them.

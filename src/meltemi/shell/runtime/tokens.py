@@ -17,6 +17,7 @@ import structlog
 from meltemi.core.node.tokens import TokenFile, renew_at, request, times
 from meltemi.ports.tokens import TokenRefusedError, TokenSource
 from meltemi.shell.runtime.pod_spec import PodSpec
+from meltemi.shell.users import held
 
 log: Any = structlog.get_logger(__name__)
 
@@ -98,7 +99,7 @@ def _replace(path: Path, token: str, file: TokenFile) -> None:
     number = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(number, "w") as opened:
         opened.write(token)
-        os.fchown(number, file.user, file.group)
+        os.fchown(number, held(file.user), held(file.group))
         os.fchmod(number, file.mode)
     draft.replace(path)
 

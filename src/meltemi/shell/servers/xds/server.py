@@ -24,6 +24,7 @@ from meltemi.core.model.proxy import Proxy
 from meltemi.core.model.resource import ResourceType
 from meltemi.core.xds.events import Request
 from meltemi.shell.sockets import short
+from meltemi.shell.users import held
 
 log: Any = structlog.get_logger(__name__)
 
@@ -200,7 +201,7 @@ def _clear(path: Path) -> None:
 def _protect(path: Path) -> None:
     """Only the proxy's user may connect (and root, which may do anything)."""
     if os.geteuid() == 0:
-        os.chown(path, PROXY_UID, PROXY_UID)
+        os.chown(path, held(PROXY_UID), held(PROXY_UID))
     path.chmod(0o600)
 
 
