@@ -11,7 +11,10 @@ from pathlib import Path
 from meltemi.apps.kube_store import NODE_KINDS, store_of
 from meltemi.core.node.settings import NodeSettings
 from meltemi.shell.kube.install import apply
+from meltemi.shell.kube.place import place
+from meltemi.shell.runtime.kubelet_api.server import Certificates, KubeletApi
 from meltemi.shell.runtime.registration import keep_registered
+from meltemi.shell.runtime.world import World
 from meltemi.shell.stores.kube.store import KubeStore
 
 
@@ -26,3 +29,12 @@ async def node_store(state: Path, settings: NodeSettings) -> AsyncGenerator[Kube
             yield store
         finally:
             keeping.cancel()
+
+
+async def serve_kubelet(state: Path, settings: NodeSettings, world: World) -> None:
+    """Logs, exec and port-forward for the API server, until cancelled; nothing where there is none."""
+    if settings.kube is None:
+        return
+    pki = place(state).pki
+    files = Certificates(certificate=pki.crt("kubelet"), key=pki.key("kubelet"), authority=pki.crt("ca"))
+    await KubeletApi(state, world).serve(settings.node_ip, settings.kube.kubelet_port, files)

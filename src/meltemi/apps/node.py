@@ -38,6 +38,8 @@ async def run(state: Path) -> None:
         tasks.create_task(run_controllers(store, settings), name="controllers")
         tasks.create_task(follow(store, world), name="kubelet: follow")
         tasks.create_task(kubelet.run(), name="kubelet")
+        if settings.kube:
+            tasks.create_task(_serve_kubelet(state, settings, world), name="kubelet: port")
 
 
 @asynccontextmanager
@@ -50,6 +52,12 @@ async def _store(state: Path, settings: NodeSettings) -> AsyncGenerator["RemoteS
 
     async with node_store(state, settings) as store:
         yield store
+
+
+async def _serve_kubelet(state: Path, settings: NodeSettings, world: World) -> None:
+    from meltemi.apps.kube_node import serve_kubelet  # noqa: PLC0415  (as above)
+
+    await serve_kubelet(state, settings, world)
 
 
 async def _until_stopped(state: Path) -> None:

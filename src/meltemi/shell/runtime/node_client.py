@@ -77,6 +77,17 @@ def _is_there(opened: IO[str]) -> bool:
 
 def execute(state: Path, uid: str, container: str, command: Sequence[str]) -> int:
     """Run a program in a container on this process's input and output; returns its exit code. Raises NodeError."""
+    line, given = command_line(state, uid, container, command)
+    return subprocess.run(line, env=given, check=False).returncode
+
+
+def command_line(
+    state: Path, uid: str, container: str, command: Sequence[str], *, terminal: bool = False
+) -> tuple[list[str], dict[str, str]]:
+    """What runs a program in a container, and with which environment. Raises NodeError.
+
+    `terminal`: in a session of the pod's own, whose terminal standard input is: shells there can control jobs.
+    """
     place = state / "pods" / uid
     spec, pid = _container(place, container)
     own = ("-U", "--preserve-credentials") if os.geteuid() else ()
@@ -84,7 +95,8 @@ def execute(state: Path, uid: str, container: str, command: Sequence[str]) -> in
     launch = [sys.executable, "-m", "meltemi.shell.runtime.launch", str(_pid_inside(place, container)), *command]
     # Through the environment, which only root can read: a container's own environment may hold secrets.
     given = os.environ | {CONTAINER: msgspec.json.encode(spec).decode()}
-    return subprocess.run([*enter, *launch], env=given, check=False).returncode
+    session = ("setsid", "--ctty") if terminal else ()
+    return [*enter, *session, *launch], given
 
 
 def _container(place: Path, name: str) -> tuple[Container, int]:
