@@ -27,3 +27,28 @@ def test_the_bytes_are_a_delta_discovery_response(resources: list[Resource], rem
         made = wanted.resources.add(name=one.name, version=one.version)
         made.resource.type_url, made.resource.value = kind, one.body
     assert discovery_pb2.DeltaDiscoveryResponse.FromString(raw) == wanted
+
+
+def test_what_many_streams_are_sent_alike_is_joined_once_and_never_mixed_up() -> None:
+    """More different responses than are kept, each asked for again after others took its place."""
+
+    def sends(round_: int) -> list[Send]:
+        kind = ResourceType.VIRTUAL_HOST
+        return [
+            Send(
+                type=kind,
+                nonce=f"{round_}",
+                resources=tuple(
+                    Resource(type=kind, name=f"{n}-{i}", version=f"{round_}", body=bytes([n])) for i in range(20)
+                ),
+            )
+            for n in range(40)
+        ]
+
+    for round_ in range(3):
+        for send in sends(round_):
+            for _ in range(2):
+                read = discovery_pb2.DeltaDiscoveryResponse.FromString(response(send))
+                assert [(r.name, r.version, r.resource.value) for r in read.resources] == [
+                    (r.name, r.version, r.body) for r in send.resources
+                ]

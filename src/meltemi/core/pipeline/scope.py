@@ -3,21 +3,17 @@
 Place:  model/proxy Proxy → [pipeline/scope] → pipeline/slots
 """
 
-from collections.abc import Iterator
 from ipaddress import ip_address
 
 from meltemi.core.compose.destination_rules import rule_heads
 from meltemi.core.compose.gateways import selections
 from meltemi.core.compose.peer_authentication import peer_selectors
-from meltemi.core.compose.registry import endpoints, hosts, service
+from meltemi.core.compose.targets import Answering, targets
 from meltemi.core.compose.virtual_services import heads
 from meltemi.core.compose.workloads import NETWORK_LABEL, locality_of, workload
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import LOCAL_CLUSTER, Key
-from meltemi.core.model.proxy import Proxy, Scope, Target
-from meltemi.core.model.registry.service import Service, ServicePort
-from meltemi.core.model.units import PortNumber
-from meltemi.core.model.value import Value
+from meltemi.core.model.proxy import Proxy, Scope
 from meltemi.core.view.route import label_names
 from meltemi.core.view.tcp_route import connection_labels
 from meltemi.core.view.traffic_policy import failover_labels
@@ -56,16 +52,6 @@ def selecting_labels(e: Engine) -> frozenset[str]:
     return frozenset(found)
 
 
-class Answering(Value, frozen=True, kw_only=True):
-    """A workload, as far as it decides what it answers."""
-
-    namespace: str
-    labels: tuple[tuple[str, str], ...]
-    addresses: tuple[str, ...]
-    names: tuple[tuple[str, int], ...] = ()
-    """Container port names → numbers."""
-
-
 def answering(e: Engine, proxy: Proxy) -> Answering:
     """The workload beside a proxy."""
     name = proxy.id.removesuffix(f".{proxy.namespace}")
@@ -76,36 +62,3 @@ def answering(e: Engine, proxy: Proxy) -> Answering:
         addresses=proxy.addresses,
         names=found.ports if found else (),
     )
-
-
-def targets(e: Engine, own: Answering) -> tuple[Target, ...]:
-    """What a workload answers itself: the services that select it, and those that have it as an endpoint.
-
-    The selector counts before the first endpoint is there: a proxy must know its ports before it is ready.
-    """
-    return tuple(sorted({t for host in e.get(hosts) for t in e.get(targets_at, host, own)}))
-
-
-def targets_at(e: Engine, host: str, own: Answering) -> tuple[Target, ...]:
-    """What a workload answers of one service."""
-    found = e.get(service, host)
-    if found is None:
-        return ()
-    listed = [t for port in found.ports for t in _by_address(e, found, port, own.addresses)]
-    answered = {t.port for t in listed}
-    if found.namespace == own.namespace and found.selector and set(found.selector) <= set(own.labels):
-        others = (port for port in found.ports if port.number not in answered)
-        listed += [t for port in others for t in _by_selector(found, port, own)]
-    return tuple(listed)
-
-
-def _by_address(e: Engine, found: Service, port: ServicePort, addresses: tuple[str, ...]) -> Iterator[Target]:
-    for x in e.get(endpoints, found.host, port.number):
-        if x.address in addresses:
-            yield Target(host=found.host, port=port.number, target=x.port)
-
-
-def _by_selector(found: Service, port: ServicePort, own: Answering) -> Iterator[Target]:
-    target = dict(own.names).get(port.target) if isinstance(port.target, str) else port.target or port.number
-    if target:
-        yield Target(host=found.host, port=port.number, target=PortNumber(target))

@@ -51,7 +51,9 @@ class _Type:
 
     def holds(self, name: str) -> bool:
         """Whether the proxy holds it and will go on doing so: a removal under way counts as done."""
-        return name in self.held and not any(sent.get(name, name) is None for sent in self.in_flight.values())
+        if name not in self.held:
+            return False
+        return not self.in_flight or not any(sent.get(name, name) is None for sent in self.in_flight.values())
 
     def fall_back(self, name: str) -> None:
         """What was sent was refused: the last sending is what is held, unless another one is under way."""
@@ -205,7 +207,8 @@ class Stream:
         effects: list[Effect] = []
         for name, resource in sent.items():
             state.unsure.discard(name)
-            self._holdings.settled(request.type, name, int(request.nonce), now)
+            if request.type in _WAIT_FOR_CLUSTERS:
+                self._holdings.settled(request.type, name, int(request.nonce), now)
             if resource is None:
                 state.held.pop(name, None)
                 if request.type is CLUSTER:  # its endpoints went with it, whenever Envoy says so

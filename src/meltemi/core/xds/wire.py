@@ -17,11 +17,40 @@ _LEN = 2  # wire type of strings, bytes and messages
 
 def response(send: Send) -> bytes:
     """The DeltaDiscoveryResponse."""
-    parts = [_field(2, _resource(resource)) for resource in send.resources]
+    parts = [_SHARED.joined(send.resources)]
     parts.append(_text(4, send.type))
     parts.append(_text(5, send.nonce))
     parts += [_text(6, name) for name in send.removed]
     return b"".join(parts)
+
+
+class _Shared:
+    """What many streams are sent alike, joined once. Same resources are the same objects, so their identity tells."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, ...], tuple[tuple[Resource, ...], bytes]] = {}
+
+    def joined(self, resources: tuple[Resource, ...]) -> bytes:
+        """The field `resources` of a response."""
+        if len(resources) < _MANY:
+            return _joined(resources)
+        key = tuple(map(id, resources))
+        found = self._kept.pop(key, None) or (resources, _joined(resources))
+        self._kept[key] = found  # the objects too, lest others get their identities
+        while len(self._kept) > _KEPT:
+            del self._kept[next(iter(self._kept))]
+        return found[1]
+
+
+_MANY = 16
+"""Resources from which on a response is worth keeping."""
+_KEPT = 32
+"""Responses that are kept, those last used."""
+_SHARED = _Shared()
+
+
+def _joined(resources: tuple[Resource, ...]) -> bytes:
+    return b"".join(_field(2, _resource(resource)) for resource in resources)
 
 
 @lru_cache(maxsize=20_000)

@@ -1,0 +1,98 @@
+"""What a workload answers itself: the services that select it, and those that have it as an endpoint.
+
+Place:  compose/{registry,workloads} → [compose/targets] → pipeline/scope
+
+There may be as many workloads as there are proxies. So what is asked for each of them is kept small: whether it is an
+endpoint is looked up in an index, which is cut in parts, so that a changed endpoint makes one of them anew.
+"""
+
+from collections.abc import Iterator, Mapping
+from zlib import crc32
+
+from meltemi.core.compose.registry import endpoints, hosts, service
+from meltemi.core.engine.engine import Engine
+from meltemi.core.model.proxy import Target
+from meltemi.core.model.registry.service import Service, ServicePort
+from meltemi.core.model.units import PortNumber
+from meltemi.core.model.value import Value
+
+PARTS = 32
+"""Of the index. More make a change cheaper and a new workload dearer."""
+
+Index = Mapping[str, tuple[Target, ...]]
+"""Address → what is answered there."""
+
+
+class Answering(Value, frozen=True, kw_only=True):
+    """A workload, as far as it decides what it answers."""
+
+    namespace: str
+    labels: tuple[tuple[str, str], ...]
+    addresses: tuple[str, ...]
+    names: tuple[tuple[str, int], ...] = ()
+    """Container port names → numbers."""
+
+
+def targets(e: Engine, own: Answering) -> tuple[Target, ...]:
+    """What a workload answers, sorted.
+
+    The selector counts before the first endpoint is there: a proxy must know its ports before it is ready.
+    """
+    listed = {t for address in own.addresses for part in range(PARTS) for t in e.get(listed_at, part, address)}
+    answered = {(t.host, t.port) for t in listed}
+    selected = (t for t in _selected(e, own) if (t.host, t.port) not in answered)
+    return tuple(sorted({*listed, *selected}))
+
+
+def listed_at(e: Engine, part: int, address: str) -> tuple[Target, ...]:
+    """What one part of the index has at an address."""
+    return e.get(index, part).get(address, ())
+
+
+def index(e: Engine, part: int) -> Index:
+    """The endpoints of the part's services."""
+    found: dict[str, tuple[Target, ...]] = {}
+    for host in e.get(hosts_in, part):
+        for address, answered in e.get(index_of, host).items():
+            found[address] = found.get(address, ()) + answered
+    return found
+
+
+def hosts_in(e: Engine, part: int) -> tuple[str, ...]:
+    """The services of one part."""
+    return tuple(host for host in e.get(hosts) if crc32(host.encode()) % PARTS == part)
+
+
+def index_of(e: Engine, host: str) -> Index:
+    """The endpoints of one service."""
+    found = e.get(service, host)
+    made: dict[str, tuple[Target, ...]] = {}
+    for port in found.ports if found else ():
+        for x in e.get(endpoints, host, port.number):
+            target = Target(host=host, port=port.number, target=x.port)
+            made[x.address] = (*made.get(x.address, ()), target)
+    return made
+
+
+def _selected(e: Engine, own: Answering) -> Iterator[Target]:
+    labels = set(own.labels)
+    for host, selector in e.get(selectors_in, own.namespace):
+        if found := e.get(service, host) if labels.issuperset(selector) else None:
+            yield from (t for port in found.ports if (t := _target(found, port, own)))
+
+
+def selectors_in(e: Engine, namespace: str) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    """The services of a namespace that select workloads, and whom."""
+    found = ((host, e.get(selector_of, host)) for host in e.get(hosts))
+    return tuple((host, selected[1]) for host, selected in found if selected and selected[0] == namespace)
+
+
+def selector_of(e: Engine, host: str) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """Namespace and selector of a service; None where it selects nobody."""
+    found = e.get(service, host)
+    return (found.namespace, found.selector) if found and found.selector else None
+
+
+def _target(found: Service, port: ServicePort, own: Answering) -> Target | None:
+    number = dict(own.names).get(port.target) if isinstance(port.target, str) else port.target or port.number
+    return Target(host=found.host, port=port.number, target=PortNumber(number)) if number else None
