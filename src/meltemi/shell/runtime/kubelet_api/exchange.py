@@ -89,7 +89,6 @@ class Exchange:
         await self._send(h11.InformationalResponse(status_code=101, headers=agreed))
         return Session(self._reader, self._writer), self._http.trailing_data[0]
 
-    async def _send(self, event: Any) -> None:
-        data: bytes | None = self._http.send(event)
-        self._writer.write(data or b"")
+    async def _send(self, event: h11.Event) -> None:
+        self._writer.write(self._http.send(event) or b"")
         await self._writer.drain()
