@@ -84,8 +84,10 @@ class Mesh:
         for document in re.split(r"^---", text, flags=re.MULTILINE):
             kind = re.search(r"^kind: (\w+)", document, re.MULTILINE)
             name = re.search(r"^metadata:\n(?:  .*\n)*?  name: (\S+)", document, re.MULTILINE)
+            space = re.search(r"^metadata:\n(?:  .*\n)*?  namespace: (\S+)", document, re.MULTILINE)
             if kind and name and kind[1] in SETTLED:
-                self.run("wait", f"{kind[1].lower()}/{name[1]}", "--timeout", "20s")
+                where = ("-n", space[1]) if space else ()
+                self.run("wait", f"{kind[1].lower()}/{name[1]}", *where, "--timeout", "20s")
 
     def ready(self, *deployments: str) -> None:
         for name in deployments:

@@ -19,6 +19,8 @@ CASES: dict[str, tuple[str, str, Tree, list[str]]] = {
     "unnamed ports": ("v1", "Service", {"ports": [{"port": 80, "name": "a"}, {"port": 81}]}, ["M2013 spec.ports[1]"]),
     "HTTP as transport": ("v1", "Service", {"ports": [{"port": 80, "protocol": "HTTP"}]},
                           ["M1104 spec.ports[0].protocol"]),
+    "service of IPv6": ("v1", "Service", {"ports": [{"port": 80}], "ipFamilies": ["IPv4", "IPv6"]},
+                        ["M1303 spec.ipFamilies"]),
     "deployment": ("apps/v1", "Deployment", {"selector": {"matchLabels": {"a": "b"}}, "template": template(a="b")}, []),
     "deployment that misses its pods": ("apps/v1", "Deployment", {"selector": {"matchLabels": {"a": "c"}},
                                         "template": template(a="b")}, ["M2801 spec.selector.matchLabels"]),

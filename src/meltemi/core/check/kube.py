@@ -39,6 +39,10 @@ def _check_service(service: ServiceSpec) -> Iterator[Finding]:
         yield error("M1104", at(ROOT, "type"), f"unknown value {service.type!r}", f"known: {', '.join(TYPES)}")
     if service.type == "ExternalName" and not service.external_name:
         yield required(ROOT, "externalName")
+    if "IPv6" in service.ip_families:
+        yield warning(
+            "M1303", at(ROOT, "ipFamilies"), "'IPv6' has no effect yet", "the Service has an IPv4 address only"
+        )
     names: set[str] = set()
     for i, port in enumerate(service.ports):
         path = at(ROOT, "ports", i)
