@@ -91,6 +91,8 @@ async def run(state: Path) -> None:
                 tasks.create_task(ingest.run(store), name="ingest")
                 tasks.create_task(doors.run(store), name="doors")
                 tasks.create_task(serve_unix(app, state / "api.sock"), name="api")
+                if not isinstance(store, SqliteStore):
+                    tasks.create_task(_write_statuses(store, publisher, admission), name="statuses")
         finally:
             await server.close_all()
 
@@ -98,6 +100,12 @@ async def run(state: Path) -> None:
 def _validate(tree: Any, namespace: str) -> tuple[Finding, ...]:
     """All findings of an object, those of this machine among them."""
     return validate(tree, namespace) + (unheld_users(tree) if one_user() else ())
+
+
+async def _write_statuses(store: "KubeStore", publisher: Publisher, admission: Admission) -> None:
+    from meltemi.apps.kube_status import write_statuses  # noqa: PLC0415  (as below)
+
+    await write_statuses(store, publisher, admission.validate)
 
 
 def _admission(own: Admission, store: "SqliteStore | KubeStore") -> Admission:

@@ -111,6 +111,15 @@ class KubeStore:
             else:
                 await cache.beyond(seen, epoch)
 
+    @property
+    def newest(self) -> int:
+        """The number of the last change that was told."""
+        return self._cache.newest
+
+    def known(self) -> Mapping[Key, Stored]:
+        """Every object that has been heard of, as it was heard last."""
+        return dict(self._cache.objects)
+
     # === History ===
 
     def versions(self, key: Key) -> Sequence[Stored]:
