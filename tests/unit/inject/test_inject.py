@@ -78,6 +78,20 @@ def test_an_application_that_does_not_want_to_wait_starts_first():
     assert "lifecycle" not in proxy(got)
 
 
+@pytest.mark.parametrize("restart", ["Never", "OnFailure"])
+def test_the_proxy_of_a_pod_that_is_to_end_is_a_native_sidecar(restart: str):
+    given = pod()
+    given["spec"] |= {"restartPolicy": restart, "initContainers": [{"name": "fill", "image": "fill"}]}
+
+    spec = injected(given)["spec"]
+
+    assert [c["name"] for c in spec["initContainers"]] == ["istio-init", "istio-proxy", "fill"]
+    assert [c["name"] for c in spec["containers"]] == ["cart"]
+    sidecar = spec["initContainers"][1]
+    assert sidecar["restartPolicy"] == "Always"
+    assert sidecar["startupProbe"]
+
+
 def test_the_socket_of_the_pod_is_mounted():
     volumes = {v["name"]: v for v in injected(pod())["spec"]["volumes"]}
 

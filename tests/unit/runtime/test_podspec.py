@@ -88,11 +88,10 @@ def test_what_is_missing_is_named(container: dict[str, Any], word: str) -> None:
         translated(container)
 
 
-def test_a_native_sidecar_is_said_not_to_run() -> None:
-    sidecar = {"name": "s", "image": "web", "restartPolicy": "Always"}
-    (fault,) = [one.fault for one in translated({}, initContainers=[sidecar]).init]
-    assert fault
-    assert "native sidecar" in fault[1]
+def test_an_init_container_that_goes_on_is_a_sidecar() -> None:
+    containers = [{"name": "s", "image": "web", "restartPolicy": "Always"}, {"name": "i", "image": "web"}]
+    got = translated({}, initContainers=containers).init
+    assert [(one.sidecar, one.fault) for one in got] == [(True, None), (False, None)]
 
 
 TOKEN = {"serviceAccountToken": {"path": "istio-token", "audience": "istio-ca", "expirationSeconds": 43200}}

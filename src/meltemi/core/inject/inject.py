@@ -29,6 +29,8 @@ from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.value import Value
 
 SIDECAR, GATEWAY = "sidecar", "gateway"
+ENDING = ("Never", "OnFailure")
+"""Restart policies of pods whose proxy is a native sidecar, an init container with `restartPolicy: Always`."""
 TLS_MODE = "security.istio.io/tlsMode"
 DEFAULT_CONTAINER = ("kubectl.kubernetes.io/default-container", "kubectl.kubernetes.io/default-logs-container")
 
@@ -115,16 +117,28 @@ def _sidecar(pod: Pod, subject: parts.Subject, config: InjectConfig) -> Pod:
     env = environment(subject, config, apps=apps, probers=probers)
     proxy = merge_container(parts.proxy_container(subject, config, role="sidecar", env=env), own)
     init = [] if subject.mode == "NONE" else [parts.init_container(subject, config)]
+    native = spec.get("restartPolicy") in ENDING
+    if native:
+        # A pod that is to end must not wait for its proxy: the proxy ends when the others have.
+        proxy = {**proxy, "restartPolicy": "Always"}
+        proxy.pop("lifecycle", None)
+        init, proxies = [*init, proxy], []
+    else:
+        proxies = [proxy]
     # First when it holds the application: containers start in order, and each waits for the one before it to have
     # run its postStart hook.
-    spec["containers"] = [proxy, *apps] if subject.hold else [*apps, proxy]
+    spec["containers"] = [*proxies, *apps] if subject.hold else [*apps, *proxies]
     if init or spec.get("initContainers"):
         spec["initContainers"] = [*init, *(spec.get("initContainers") or ())]
     default = {name: apps[0]["name"] for name in DEFAULT_CONTAINER if apps and name not in said}
     metadata: Pod = changed.setdefault("metadata", {})
     metadata["labels"] = {TLS_MODE: "istio", **(metadata.get("labels") or {})}
-    _finish(changed, subject, config, added=([c["name"] for c in init], [parts.PROXY]), notes_=default)
+    _finish(changed, subject, config, added=(_names(init), _names(proxies)), notes_=default)
     return changed
+
+
+def _names(containers: list[Pod]) -> list[str]:
+    return [one["name"] for one in containers]
 
 
 def _gateway(pod: Pod, subject: parts.Subject, config: InjectConfig) -> Pod:

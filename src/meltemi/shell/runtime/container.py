@@ -49,6 +49,8 @@ class ContainerRunner:
         self.pid = 0
         self.started = asyncio.Event()
         """Set when the container runs and its postStart hook is done: the next one may start."""
+        self.up = asyncio.Event()
+        """Set when its startup probe has succeeded too: what waits for a native sidecar may start."""
         self.exit_code: int | None = None
         """Of a container that has ended for good."""
         self._address = address
@@ -60,6 +62,7 @@ class ContainerRunner:
         self._changed = changed
         self._around = around
         """Outlives `run`: what a container says while it is being stopped is still written."""
+        self._finished = False
         self._restarts = 0
         self._ready = False
         self._passed_startup = False
@@ -89,7 +92,7 @@ class ContainerRunner:
         while True:
             begun = asyncio.get_running_loop().time()
             code = await self._live()
-            if self._restart == "Never" or (self._restart == "OnFailure" and code == 0):
+            if self._finished or self._restart == "Never" or (self._restart == "OnFailure" and code == 0):
                 self.exit_code = code
                 self.started.set()
                 self._changed()
@@ -101,6 +104,8 @@ class ContainerRunner:
                 text = f"back-off {delay:.0f}s restarting failed container={self.spec.name}"
                 self._set({"waiting": {"reason": "CrashLoopBackOff", "message": text}})
             await asyncio.sleep(delay)
+            if self._finished:
+                return
             self._restarts += 1
 
     async def stop(self, grace: float) -> None:
@@ -120,6 +125,11 @@ class ContainerRunner:
         except TimeoutError:
             pass
         _signal_group(pid, signal.SIGKILL)
+
+    async def finish(self, grace: float) -> None:
+        """Stop, and do not start again: `run` returns."""
+        self._finished = True
+        await self.stop(grace)
 
     async def _live(self) -> int:
         """One life of the process; returns its exit code."""
@@ -182,6 +192,7 @@ class ContainerRunner:
             await self._kill("startup probe failed")
             return
         self._passed_startup = True
+        self.up.set()
         if self.spec.readiness is None:
             await self._opens_ports()
             self._set_ready(True)

@@ -61,6 +61,8 @@ class Container(Value, frozen=True, kw_only=True):
 
     name: str
     image: str = ""
+    sidecar: bool = False
+    """An init container that goes on beside the others (`restartPolicy: Always`)."""
     argv: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     directory: str = "/"

@@ -17,11 +17,15 @@ def pod_status(pod: Tree, said: Tree, address: str, host: str) -> Tree:
     """
     containers: list[Tree] = said["containerStatuses"]
     old: Tree = pod.get("status") or {}
-    ready = bool(containers) and all(one["ready"] for one in containers) and said["initialized"]
+    first: list[Tree] = said.get("initContainerStatuses", [])
+    beside = _sidecars(pod)
+    serving = [*containers, *(one for one in first if one["name"] in beside)]
+    ready = bool(containers) and all(one["ready"] for one in serving) and said["initialized"]
     codes = [one["state"]["terminated"]["exitCode"] for one in containers if "terminated" in one["state"]]
     restart: str = pod["spec"].get("restartPolicy", "Always")
     ended = restart != "Always" and len(codes) == len(containers)
-    failed_init = restart == "Never" and any(said["exitCodes"][: len(said.get("initContainerStatuses", ()))])
+    ends = [code for one, code in zip(first, said["exitCodes"], strict=False) if one["name"] not in beside]
+    failed_init = restart == "Never" and any(ends)
     if ended or failed_init:
         phase = "Failed" if failed_init or any(codes) else "Succeeded"
     else:
@@ -32,7 +36,7 @@ def pod_status(pod: Tree, said: Tree, address: str, host: str) -> Tree:
         "podIPs": [{"ip": address}] if address else [],
         "hostIP": host,
         "startTime": old.get("startTime") or _stamp(),
-        "initContainerStatuses": said.get("initContainerStatuses", []),
+        "initContainerStatuses": first,
         "containerStatuses": containers,
         "conditions": [
             _condition("PodScheduled", True),
@@ -41,6 +45,12 @@ def pod_status(pod: Tree, said: Tree, address: str, host: str) -> Tree:
             _condition("Ready", ready),
         ],
     }
+
+
+def _sidecars(pod: Tree) -> frozenset[str]:
+    """Names of the init containers that go on beside the others."""
+    listed: list[Tree] = pod["spec"].get("initContainers") or []
+    return frozenset(one["name"] for one in listed if one.get("restartPolicy") == "Always")
 
 
 def killed(container: Tree) -> Tree:

@@ -109,6 +109,7 @@ class Translator:
         return Container(
             name=one["name"],
             image=image,
+            sidecar=one.get("restartPolicy") == "Always",
             argv=tuple(_expanded(word, environment) for word in argv),
             environment=tuple(environment.items()),
             directory=one.get("workingDir") or (mapped.workdir if mapped else "/"),
@@ -267,11 +268,6 @@ class Translator:
 
 def _fault(one: Tree, argv: Sequence[str]) -> tuple[str, str] | None:
     """Reason and message why a container cannot be started."""
-    if one.get("restartPolicy") == "Always":
-        text = (
-            "an init container with 'restartPolicy: Always' (a native sidecar) is not run here; list it in 'containers'"
-        )
-        return "CreateContainerConfigError", text
     return None if argv else ("ErrImagePull", _unmapped(one.get("image", "")))
 
 

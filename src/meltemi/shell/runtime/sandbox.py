@@ -27,7 +27,8 @@ import msgspec
 from meltemi.shell.runtime import kernel
 from meltemi.shell.runtime.container import ContainerRunner
 from meltemi.shell.runtime.dns import Upstream, open_upstreams, serve_dns
-from meltemi.shell.runtime.pod_spec import PodSpec
+from meltemi.shell.runtime.order import live, stop
+from meltemi.shell.runtime.pod_spec import Container, PodSpec
 from meltemi.shell.runtime.reaper import Reaper
 from meltemi.shell.runtime.root import HIDDEN, enter_root
 from meltemi.shell.sockets import short
@@ -58,9 +59,9 @@ class Pod:
         self._listeners: set[asyncio.Event] = set()
         self._stop: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
-    def _runner(self, spec: Any, logs: int, *, init: bool) -> ContainerRunner:
-        restart = self._spec.restart_policy
-        if init and restart == "Always":
+    def _runner(self, spec: Container, logs: int, *, init: bool) -> ContainerRunner:
+        restart = "Always" if spec.sidecar else self._spec.restart_policy
+        if init and not spec.sidecar and restart == "Always":
             restart = "OnFailure"
         return ContainerRunner(
             spec,
@@ -92,12 +93,10 @@ class Pod:
     async def run(self) -> None:
         """Until told to stop; then until the containers have ended or their time is over."""
         async with asyncio.TaskGroup() as tasks:
-            living = tasks.create_task(self._live())
+            living = tasks.create_task(live(self._init, self._main, self._spec.grace, self._is_initialized))
             grace = await self._stop
             living.cancel()
-        async with asyncio.TaskGroup() as tasks:
-            for one in (*self._init, *self._main):
-                tasks.create_task(one.stop(grace))
+        await stop(self._init, self._main, grace)
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection over the control socket."""
@@ -123,17 +122,9 @@ class Pod:
             writer.write(msgspec.json.encode(self.status()) + b"\n")
             await writer.drain()
 
-    async def _live(self) -> None:
-        for one in self._init:
-            await one.run()
-            if one.exit_code:
-                return  # restartPolicy Never: the pod has failed
+    def _is_initialized(self) -> None:
         self._initialized = True
-        async with asyncio.TaskGroup() as tasks:
-            for one in self._main:
-                tasks.create_task(one.run())
-                if not one.spec.fault:
-                    await one.started.wait()
+        self._changed()
 
     def _changed(self) -> None:
         for news in self._listeners:
