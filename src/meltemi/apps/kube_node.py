@@ -8,13 +8,15 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from meltemi.apps.kube_store import NODE_KINDS, store_of
+from meltemi.apps.kube_store import MESH_KINDS, NODE_KINDS, store_of
 from meltemi.core.node.settings import NodeSettings
 from meltemi.shell.kube.install import apply
+from meltemi.shell.kube.namespaces import keep_namespaces
 from meltemi.shell.kube.place import place
 from meltemi.shell.runtime.kubelet_api.server import Certificates, KubeletApi
 from meltemi.shell.runtime.registration import keep_registered
 from meltemi.shell.runtime.world import World
+from meltemi.shell.stores.kube.client import KubeClient
 from meltemi.shell.stores.kube.store import KubeStore
 
 
@@ -31,10 +33,20 @@ async def node_store(state: Path, settings: NodeSettings) -> AsyncGenerator[Kube
             keeping.cancel()
 
 
-async def serve_kubelet(state: Path, settings: NodeSettings, world: World) -> None:
-    """Logs, exec and port-forward for the API server, until cancelled; nothing where there is none."""
+async def run_cluster(state: Path, settings: NodeSettings, world: World) -> None:
+    """What a node is for the cluster around it, until cancelled; nothing where there is none."""
     if settings.kube is None:
         return
     pki = place(state).pki
     files = Certificates(certificate=pki.crt("kubelet"), key=pki.key("kubelet"), authority=pki.crt("ca"))
-    await KubeletApi(state, world).serve(settings.node_ip, settings.kube.kubelet_port, files)
+    async with asyncio.TaskGroup() as tasks:
+        api = KubeletApi(state, world)
+        tasks.create_task(api.serve(settings.node_ip, settings.kube.kubelet_port, files), name="kubelet: port")
+        if not settings.kube.controllers:
+            tasks.create_task(_run_namespaces(state, world), name="namespaces")
+
+
+async def _run_namespaces(state: Path, world: World) -> None:
+    files = place(state)
+    async with KubeClient(files.kubeconfig("node")) as client:
+        await keep_namespaces(client, world, MESH_KINDS, files.pki.crt("ca").read_text())

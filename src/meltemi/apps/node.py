@@ -39,7 +39,7 @@ async def run(state: Path) -> None:
         tasks.create_task(follow(store, world), name="kubelet: follow")
         tasks.create_task(kubelet.run(), name="kubelet")
         if settings.kube:
-            tasks.create_task(_serve_kubelet(state, settings, world), name="kubelet: port")
+            tasks.create_task(_run_cluster(state, settings, world), name="cluster")
 
 
 @asynccontextmanager
@@ -54,10 +54,10 @@ async def _store(state: Path, settings: NodeSettings) -> AsyncGenerator["RemoteS
         yield store
 
 
-async def _serve_kubelet(state: Path, settings: NodeSettings, world: World) -> None:
-    from meltemi.apps.kube_node import serve_kubelet  # noqa: PLC0415  (as above)
+async def _run_cluster(state: Path, settings: NodeSettings, world: World) -> None:
+    from meltemi.apps.kube_node import run_cluster  # noqa: PLC0415  (as above)
 
-    await serve_kubelet(state, settings, world)
+    await run_cluster(state, settings, world)
 
 
 async def _until_stopped(state: Path) -> None:
