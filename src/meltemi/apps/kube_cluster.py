@@ -4,6 +4,7 @@ Place:  apps · lifecycle → [kube_cluster] → shell/kube
 """
 
 import asyncio
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +36,8 @@ def settled(before: Mapping[str, Any], *, asked: bool) -> dict[str, Any]:
         return {}
     if before:
         raise KubeError("this mesh was not taken down, and has an embedded store\n  help: 'meltemi down' first")
+    if os.geteuid():
+        raise KubeError("--kube needs root: the API server of a mesh without root could not be reached from outside it")
     if lacking := missing():
         names = " and ".join(lacking)
         raise KubeError(

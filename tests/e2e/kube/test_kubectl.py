@@ -189,6 +189,45 @@ def test_the_machine_is_a_node(cluster: Cluster) -> None:
     assert cluster.kubectl.names("leases", "-n", "kube-node-lease") == ["meltemi"]
 
 
+IN_THE_POD = """
+import ssl, urllib.request
+folder = "/var/run/secrets/kubernetes.io/serviceaccount/"
+context = ssl.create_default_context(cafile=folder + "ca.crt")
+headers = {"Authorization": "Bearer " + open(folder + "token").read()}
+request = urllib.request.Request("https://kubernetes.default.svc/version", headers=headers)
+print(urllib.request.urlopen(request, context=context, timeout=10).status)
+"""
+
+
+def test_a_pod_reaches_the_api_with_its_own_token(cluster: Cluster) -> None:
+    said = cluster.kubectl("exec", "-i", cluster.pod("client"), "-c", "client", "--", "python3", "-", text=IN_THE_POD)
+
+    assert said == "200\n"
+
+
+def test_our_own_commands_go_on(clean: Cluster) -> None:
+    rules = NETWORKING / "destination-rule-all.yaml"
+    clean.mesh.run("apply", "-f", rules)
+    clean.mesh.run("wait", "dr/reviews", "--timeout", "20s")
+    assert set(clean.kubectl.names("destinationrules")) == {"productpage", "reviews", "ratings", "details"}
+    clean.mesh.run("delete", "-f", rules)
+    assert clean.kubectl.names("destinationrules") == []
+    pod = clean.pod("client")
+    clean.mesh.run("delete", "pod", pod)
+    eventually(lambda: pod not in clean.kubectl.names("pods"), 30)
+    clean.kubectl("rollout", "status", "deployment/client", "--timeout=60s")
+
+
+def test_documents_say_who_has_them(clean: Cluster) -> None:
+    clean.kubectl("apply", "-f", NETWORKING / "virtual-service-all-v1.yaml")
+    clean.kubectl("wait", "--for=condition=Programmed", "virtualservice/reviews", "--timeout=30s")
+    status = clean.kubectl.json("get", "virtualservice", "reviews")["status"]
+
+    assert {one["type"]: one["status"] for one in status["conditions"]} == {"Accepted": "True", "Programmed": "True"}
+    # The subset that it names is in no DestinationRule.
+    assert "M3102" in {one["code"] for one in status["findings"]}
+
+
 def test_a_namespace_goes_with_all_that_is_in_it(cluster: Cluster) -> None:
     cluster.kubectl("create", "namespace", "shop")
     cluster.kubectl("-n", "shop", "apply", "-f", BOOKINFO / "platform/kube/bookinfo.yaml")

@@ -28,8 +28,6 @@ PATIENCE = 15.0
 """Seconds that one answer may take."""
 SILENCE = 150.0
 """Seconds without a word after which a watch is taken for dead: servers send bookmarks about every minute."""
-CONNECTIONS = 200
-"""At a time; each watch holds one."""
 AGAIN = frozenset({429, 500, 502, 503, 504})
 """Answers of a server that is starting, stopping or overloaded."""
 JSON, JSON_PATCH, MERGE_PATCH, APPLY_PATCH = (
