@@ -41,8 +41,12 @@ def manager(
         # What is matched and what the application gets must be the same path.
         normalize_path=pb.BoolValue(value=True),
         use_remote_address=pb.BoolValue(value=side is Side.GATEWAY),
-        forward_client_cert_details=_certificates(side),
+        # What a caller says of certificates that it has seen is not believed.
+        forward_client_cert_details=pb.HttpConnectionManager.SANITIZE,
     )
+    if side is Side.GATEWAY:
+        write_caller(written)
+        written.set_current_client_cert_details.cert = True  # as Istio's: the client is no workload of the mesh
     if side is Side.INBOUND:
         # The application's own name stays: to the caller the sidecar is not there.
         written.server_header_transformation = pb.HttpConnectionManager.PASS_THROUGH
@@ -55,10 +59,3 @@ def write_caller(written: pb.HttpConnectionManager) -> None:
     written.set_current_client_cert_details.subject.value = True
     written.set_current_client_cert_details.uri = True
     written.set_current_client_cert_details.dns = True
-
-
-def _certificates(side: Side) -> "pb.HttpConnectionManager.ForwardClientCertDetails.ValueType":
-    """What a caller says of certificates that it has seen is only believed where the caller was authenticated."""
-    if side is Side.GATEWAY:
-        return pb.HttpConnectionManager.SANITIZE_SET
-    return pb.HttpConnectionManager.SANITIZE
