@@ -33,6 +33,8 @@ class Stored(Value, frozen=True, kw_only=True):
     body: bytes
     """The object as JSON."""
     source: Source = Source()
+    told: int = 0
+    """The revision of the batch that tells of it, where that may be another than its own; 0: it is its own."""
 
 
 class ChangeKind(StrEnum):

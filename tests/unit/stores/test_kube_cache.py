@@ -81,6 +81,14 @@ def test_there_is_one_order_of_all_kinds() -> None:
     assert [number for number, _ in heard.since(10, 100)] == [15, 16, 20]
 
 
+def test_an_object_says_by_which_number_it_is_told() -> None:
+    heard, _ = cache()
+    heard.heard(RULES, ChangeKind.PUT, made("a", 15))
+    heard.heard(GATEWAYS, ChangeKind.PUT, made("late", 12, GATEWAYS))
+
+    assert [heard.objects[made(name, 0, of).key].told for name, of in (("a", RULES), ("late", GATEWAYS))] == [15, 16]
+
+
 def test_who_goes_on_misses_nothing_that_came_late() -> None:
     heard, _ = cache()
     heard.heard(RULES, ChangeKind.PUT, made("a", 15))

@@ -89,7 +89,7 @@ class Statuses:
         """With which the object came to ask for what it asks for."""
         asks = f"{tree['metadata'].get('uid')} {tree['metadata'].get('generation')}"
         if self._written.get(stored.key, ("", 0))[0] != asks:
-            self._written[stored.key] = (asks, stored.revision)
+            self._written[stored.key] = (asks, stored.told)
         return self._written[stored.key][1]
 
 

@@ -142,7 +142,8 @@ class MeshRoutes:
     async def _revision(self, key: Key, *, gone: bool) -> int:
         """Of the object; of the whole store where its deletion is waited for."""
         try:
-            return (await self.objects.store.get(key)).revision
+            stored = await self.objects.store.get(key)
+            return stored.told or stored.revision
         except NotFoundError as missing:
             if not gone:
                 raise not_found(kind_or_unknown(key.group, key.kind, "v1"), key.name) from missing

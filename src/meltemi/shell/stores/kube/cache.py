@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from meltemi.core.model.document import Key
 from meltemi.core.model.kinds import Kind
 from meltemi.core.model.source import Source
@@ -143,7 +145,7 @@ class Cache:
     # === the parts ===
 
     def _hold(self, one: Stored) -> None:
-        placed = self._placed(one)
+        placed = msgspec.structs.replace(self._placed(one), told=max(self.newest + 1, one.revision))
         self.objects[one.key] = placed
         self._note(ChangeKind.PUT, placed)
 

@@ -173,8 +173,10 @@ class KubeStore:
         return now is None or now.revision != revision
 
     async def _heard(self, one: Stored) -> Stored:
+        """The object with the number by which it is told."""
         await self._until(lambda: self._cache.shows(one.key, one.revision))
-        return one
+        known = self._cache.objects.get(one.key)
+        return msgspec.structs.replace(one, told=known.told) if known else one
 
     async def _until(self, ready: Callable[[], bool]) -> None:
         try:
