@@ -12,6 +12,8 @@ def template(**labels: Tree) -> Tree:
     return {"metadata": {"labels": labels}, "spec": {"containers": [C]}}
 
 
+ENDING: Tree = {"spec": {"containers": [C], "restartPolicy": "Never"}}
+
 # fmt: off
 CASES: dict[str, tuple[str, str, Tree, list[str]]] = {
     "service": ("v1", "Service", {"ports": [{"port": 80, "targetPort": "http"}]}, []),
@@ -26,6 +28,21 @@ CASES: dict[str, tuple[str, str, Tree, list[str]]] = {
                                         "template": template(a="b")}, ["M2801 spec.selector.matchLabels"]),
     "deployment without selector": ("apps/v1", "Deployment", {"template": template(a="b")}, ["M2013 spec"]),
     "old deployment without selector": ("extensions/v1beta1", "Deployment", {"template": template(a="b")}, []),
+    "statefulset's claims": ("apps/v1", "StatefulSet", {"selector": {"matchLabels": {"a": "b"}},
+                             "template": template(a="b"), "volumeClaimTemplates": [{"metadata": {"name": "d"}}]},
+                             ["M1303 spec.volumeClaimTemplates"]),
+    "daemonset without selector": ("apps/v1", "DaemonSet", {"template": template(a="b")}, ["M2013 spec"]),
+    "job": ("batch/v1", "Job", {"template": ENDING}, []),
+    "job that never ends": ("batch/v1", "Job", {"template": template()}, ["M1104 spec.template.spec.restartPolicy"]),
+    "indexed job": ("batch/v1", "Job", {"template": ENDING, "completionMode": "Indexed"}, ["M2013 spec"]),
+    "negative job": ("batch/v1", "Job", {"template": ENDING, "parallelism": -1}, ["M2014 spec.parallelism"]),
+    "job's policies": ("batch/v1", "Job", {"template": ENDING, "podFailurePolicy": {"rules": []}},
+                       ["M1303 spec.podFailurePolicy"]),
+    "cronjob": ("batch/v1", "CronJob", {"schedule": "@daily", "jobTemplate": {"spec": {"template": ENDING}}}, []),
+    "no schedule": ("batch/v1", "CronJob", {"schedule": "daily", "jobTemplate": {"spec": {"template": ENDING}}},
+                    ["M1104 spec.schedule"]),
+    "elsewhere": ("batch/v1", "CronJob", {"schedule": "@daily", "timeZone": "Europe/Rome", "jobTemplate":
+                  {"spec": {"template": ENDING}}}, ["M1303 spec.timeZone"]),
     "container twice": ("v1", "Pod", {"containers": [C, C]}, ["M2802 spec.containers[1].name"]),
     "pod without containers": ("v1", "Pod", {}, ["M2013 spec"]),
 }

@@ -51,7 +51,7 @@ def test_lists_are_taken_apart_and_keep_their_places():
     [
         ("security.istio.io/v1\nkind: AuthorizationPolicy", Severity.WARNING),
         ("config.istio.io/v1alpha2\nkind: denier", Severity.WARNING),
-        ("batch/v1\nkind: Job", Severity.INFO),
+        ("autoscaling/v2\nkind: HorizontalPodAutoscaler", Severity.INFO),
         ("example.com/v1\nkind: Anything", Severity.INFO),
     ],
 )

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 from meltemi.core.check.names import check_labels, check_port, is_label
 from meltemi.core.check.report import at, error, required, warning
+from meltemi.core.check.workloads import check_containers, check_cron_job, check_job, check_workload
 from meltemi.core.model.document import Document, Path
 from meltemi.core.model.finding import Finding
-from meltemi.core.model.kube.pod import Container, Pod, PodSpec
+from meltemi.core.model.kube.pod import Pod
 from meltemi.core.model.kube.service import Service, ServiceSpec
-from meltemi.core.model.kube.workload import Deployment, ReplicaSet, WorkloadSpec
+from meltemi.core.model.kube.workload import CronJob, DaemonSet, Deployment, Job, ReplicaSet, StatefulSet
 from meltemi.core.model.value import Value
 
 ROOT = Path("spec")
@@ -27,9 +28,13 @@ def check_kube(document: Document[Value]) -> Iterator[Finding]:
         case Service(spec=spec):
             yield from _check_service(spec)
         case Pod(spec=spec):
-            yield from _check_containers(spec, ROOT)
-        case Deployment(spec=spec) | ReplicaSet(spec=spec):
-            yield from _check_workload(spec, old=document.version != "v1")
+            yield from check_containers(spec, ROOT)
+        case Deployment(spec=spec) | ReplicaSet(spec=spec) | DaemonSet(spec=spec) | StatefulSet(spec=spec):
+            yield from check_workload(spec, old=document.version != "v1")
+        case Job(spec=spec):
+            yield from check_job(spec)
+        case CronJob(spec=spec):
+            yield from check_cron_job(spec)
         case _:
             return
 
@@ -61,37 +66,3 @@ def _check_service(service: ServiceSpec) -> Iterator[Finding]:
             message = f"port name {port.name!r} is written twice"
             yield warning("M2405", at(path, "name"), message, "endpoints are looked up by it: give it another name")
         names.add(port.name)
-
-
-def _check_workload(spec: WorkloadSpec, *, old: bool) -> Iterator[Finding]:
-    if (spec.replicas or 0) < 0:
-        yield error("M2014", at(ROOT, "replicas"), f"{spec.replicas} is negative")
-    labels = spec.template.metadata.labels
-    yield from check_labels(labels, at(ROOT, "template", "metadata", "labels"))
-    if spec.selector is None and not old:
-        yield required(ROOT, "selector", "write 'selector: {matchLabels: …}' with the labels of the template")
-    elif spec.selector and not set(spec.selector.match_labels) <= set(labels):
-        place = at(ROOT, "selector", "matchLabels")
-        yield error(
-            "M2801", place, "the pods of the template do not have the labels that are selected", "make them equal"
-        )
-    yield from _check_containers(spec.template.spec, at(ROOT, "template", "spec"))
-
-
-def _check_containers(spec: PodSpec, path: Path) -> Iterator[Finding]:
-    if not spec.containers:
-        yield required(path, "containers")
-    names: set[str] = set()
-    for word, containers in (("initContainers", spec.init_containers), ("containers", spec.containers)):
-        for i, container in enumerate(containers):
-            yield from _check_container(container, at(path, word, i), names)
-            names.add(container.name)
-
-
-def _check_container(container: Container, path: Path, names: set[str]) -> Iterator[Finding]:
-    if not container.name:
-        yield required(path, "name")
-    elif container.name in names:
-        yield error("M2802", at(path, "name"), f"container {container.name!r} is written twice", "give it another name")
-    for i, port in enumerate(container.ports):
-        yield from check_port(port.container_port, at(path, "ports", i, "containerPort"))

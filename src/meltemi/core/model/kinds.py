@@ -9,7 +9,7 @@ from meltemi.core.model.kube.endpoints import Endpoints, EndpointSlice
 from meltemi.core.model.kube.namespace import ConfigMap, Namespace, Secret, ServiceAccount
 from meltemi.core.model.kube.pod import Pod
 from meltemi.core.model.kube.service import Service
-from meltemi.core.model.kube.workload import Deployment, ReplicaSet
+from meltemi.core.model.kube.workload import CronJob, DaemonSet, Deployment, Job, ReplicaSet, StatefulSet
 from meltemi.core.model.later import LATER
 from meltemi.core.model.security.peer_authentication import PeerAuthentication
 from meltemi.core.model.traffic.destination_rule import DestinationRule
@@ -139,6 +139,11 @@ _EFFECTIVE = (
         old=(_EXTENSIONS,),
     ),
     _kube("ReplicaSet", "replicasets", ReplicaSet, "rs", group="apps", versions=("v1", "v1beta2"), old=(_EXTENSIONS,)),
+    _kube("StatefulSet", "statefulsets", StatefulSet, "sts", group="apps", versions=("v1", "v1beta2", "v1beta1")),
+    _kube("DaemonSet", "daemonsets", DaemonSet, "ds", group="apps", versions=("v1", "v1beta2"), old=(_EXTENSIONS,)),
+    _kube("ControllerRevision", "controllerrevisions", None, group="apps", versions=("v1", "v1beta2", "v1beta1")),
+    _kube("Job", "jobs", Job, group="batch"),
+    _kube("CronJob", "cronjobs", CronJob, "cj", group="batch", versions=("v1", "v1beta1")),
 )
 
 _READ: dict[tuple[str, str], type[Value]] = {

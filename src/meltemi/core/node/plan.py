@@ -4,7 +4,7 @@ Place:  node · all objects → [plan] → shell/runtime/controllers, which writ
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from meltemi.core.model.document import Key
 from meltemi.core.model.units import Seconds
@@ -26,9 +26,10 @@ from meltemi.core.node.objects import (
     owner_uids,
     part,
     spec,
-    uid_of,
 )
+from meltemi.core.node.pods import Round
 from meltemi.core.node.replica_sets import replica_set_actions
+from meltemi.core.node.workloads import Children, Kinds, of, workload_rounds
 
 
 class Plan(Value, frozen=True, kw_only=True):
@@ -36,7 +37,7 @@ class Plan(Value, frozen=True, kw_only=True):
 
     actions: tuple[Action, ...]
     again: Seconds | None = None
-    """When to plan again although nothing has changed: a pod will have been ready for long enough."""
+    """When to plan again although nothing has changed: a pod will have been ready for long enough, a Job is due, …"""
 
 
 def plan(objects: Sequence[Object], *, node_name: str, suffixes: Iterator[str], now: float) -> Plan:
@@ -45,6 +46,7 @@ def plan(objects: Sequence[Object], *, node_name: str, suffixes: Iterator[str], 
     living = [o for o in objects if o.key not in doomed]
     kinds = _by_kind(living)
     children = _by_owner(living)
+    rounds = list(workload_rounds(kinds, children, suffixes, now))
     deployments = list(_deployments(kinds, children, now))
     actions = [
         *_removals(objects, doomed),
@@ -52,13 +54,10 @@ def plan(objects: Sequence[Object], *, node_name: str, suffixes: Iterator[str], 
         *_slices(kinds, children),
         *deployments,
         *_replica_sets(kinds, children, suffixes, now, frozenset(action.key for action in deployments)),
+        *(action for one in rounds for action in one.actions),
         *_bindings(kinds["", "Pod"], node_name),
     ]
-    return Plan(actions=tuple(actions), again=_next_moment(kinds, children, now))
-
-
-Kinds = Mapping[tuple[str, str], Sequence[Object]]
-Children = Mapping[str, Sequence[Object]]
+    return Plan(actions=tuple(actions), again=_next_moment(kinds, children, rounds, now))
 
 
 def _by_kind(objects: Iterable[Object]) -> Kinds:
@@ -74,10 +73,6 @@ def _by_owner(objects: Iterable[Object]) -> Children:
         for uid in owner_uids(o.tree):
             found[uid].append(o)
     return found
-
-
-def _of(children: Children, owner: Object, kind: str) -> list[Object]:
-    return [o for o in children.get(uid_of(owner.tree), ()) if o.key.kind == kind]
 
 
 def _removals(objects: Iterable[Object], doomed: frozenset[Key]) -> list[Delete]:
@@ -98,15 +93,15 @@ def _slices(kinds: Kinds, children: Children) -> Iterator[Action]:
         for name, value in labels_of(pod.tree).items():
             pods[pod.key.namespace, name, value].append(pod)
     for service in kinds.get(("", "Service"), ()):
-        owned = [s for s in _of(children, service, "EndpointSlice") if s.key.group == DISCOVERY]
+        owned = [s for s in of(children, service, "EndpointSlice") if s.key.group == DISCOVERY]
         name, value = next(iter(part(spec(service.tree), "selector").items()), ("", ""))
         yield from endpoint_slice_actions(service, pods.get((service.key.namespace, name, value), ()), owned)
 
 
 def _deployments(kinds: Kinds, children: Children, now: float) -> Iterator[Action]:
     for deployment in kinds.get((APPS, "Deployment"), ()):
-        sets = _of(children, deployment, "ReplicaSet")
-        pods = [pod for rs in sets for pod in _of(children, rs, "Pod")]
+        sets = of(children, deployment, "ReplicaSet")
+        pods = [pod for rs in sets for pod in of(children, rs, "Pod")]
         yield from deployment_actions(deployment, sets, pods, now=now)
 
 
@@ -117,7 +112,7 @@ def _replica_sets(
     for rs in kinds.get((APPS, "ReplicaSet"), ()):
         if rs.key in changing:
             continue
-        yield from replica_set_actions(rs, _of(children, rs, "Pod"), suffixes=suffixes, now=now)
+        yield from replica_set_actions(rs, of(children, rs, "Pod"), suffixes=suffixes, now=now)
 
 
 def _bindings(pods: Iterable[Object], node_name: str) -> Iterator[Put]:
@@ -128,7 +123,8 @@ def _bindings(pods: Iterable[Object], node_name: str) -> Iterator[Put]:
             yield Put(key=pod.key, tree=tree, expected=pod.revision)
 
 
-def _next_moment(kinds: Kinds, children: Children, now: float) -> Seconds | None:
+def _next_moment(kinds: Kinds, children: Children, rounds: Iterable[Round], now: float) -> Seconds | None:
     slow = [rs for rs in kinds.get((APPS, "ReplicaSet"), ()) if min_ready_seconds(rs.tree)]
-    counts = [count(_of(children, rs, "Pod"), min_ready=min_ready_seconds(rs.tree), now=now) for rs in slow]
-    return min((c.wait for c in counts if c.wait is not None), default=None)
+    counts = [count(of(children, rs, "Pod"), min_ready=min_ready_seconds(rs.tree), now=now) for rs in slow]
+    waits = [*(c.wait for c in counts), *(one.again for one in rounds)]
+    return min((wait for wait in waits if wait is not None), default=None)

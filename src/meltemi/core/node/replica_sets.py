@@ -5,9 +5,9 @@ API:    apps/v1, ReplicaSet
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from meltemi.core.model.document import Key
+import msgspec
+
 from meltemi.core.node.availability import Count, count, is_active, min_ready_seconds
 from meltemi.core.node.objects import (
     Action,
@@ -20,14 +20,11 @@ from meltemi.core.node.objects import (
     is_ready,
     merged,
     meta,
-    owner_reference,
     part,
     spec,
     status,
 )
-
-NAME_LIMIT = 58
-"""Longest beginning of a pod's name, so that five random characters fit into 63."""
+from meltemi.core.node.pods import generated, pod_of
 
 
 def replicas_of(workload: Tree) -> int:
@@ -52,17 +49,9 @@ def replica_set_actions(rs: Object, pods: Sequence[Object], *, suffixes: Iterato
 
 def new_pod(rs: Object, suffix: str) -> Put:
     """A pod as the template says."""
-    template = part(spec(rs.tree), "template")
-    name = f"{rs.key.name[:NAME_LIMIT]}-{suffix}"
-    metadata: dict[str, Any] = {
-        **meta(template),
-        "name": name,
-        "namespace": rs.key.namespace,
-        "generateName": f"{rs.key.name}-",
-        "ownerReferences": [owner_reference(rs.tree)],
-    }
-    tree = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": dict(spec(template))}
-    return Put(key=Key(group="", kind="Pod", namespace=rs.key.namespace, name=name), tree=tree, expected=0)
+    made = pod_of(rs, part(spec(rs.tree), "template"), generated(rs, suffix))
+    tree = merged(made.tree, "metadata", "generateName", value=f"{rs.key.name}-")
+    return msgspec.structs.replace(made, tree=tree)
 
 
 def _worth(pod: Object) -> tuple[bool, bool, bool, int]:

@@ -44,6 +44,8 @@ class PodSpec(Value, frozen=True, kw_only=True):
     hostname: str = ""
     subdomain: str = ""
     host_network: bool = False
+    restart_policy: str = ""
+    """Empty is `Always`, which a Job cannot have."""
 
 
 class PodIP(Value, frozen=True, kw_only=True):
