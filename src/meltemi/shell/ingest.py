@@ -22,7 +22,7 @@ from meltemi.ports.store import Batch, Change, ChangeKind, ConfigStore, History,
 log: Any = structlog.get_logger(__name__)
 
 QUIET = Seconds(0.01)
-"""A burst ends after so long without a change …"""
+"""A burst ends after so long without a change, or as long as the last one took to settle …"""
 AT_MOST = Seconds(0.25)
 """… or so long after its first. Istio's 0.1 s and 10 s suit clusters whose pushes cost seconds."""
 
@@ -56,6 +56,8 @@ class Ingest:
         """What is said of documents whose last version is not in force."""
         self._replayed: set[Key] | None = set()
         """Keys told since a replay began; None when it is complete."""
+        self._cost = 0.0
+        """Seconds that the last burst took to settle: where changes come faster, waiting for the next saves more."""
 
     async def run(self, store: ConfigStore) -> None:
         """Run until cancelled. Proxies are told once per burst, not once per change."""
@@ -71,13 +73,16 @@ class Ingest:
         try:
             async with asyncio.timeout(AT_MOST):
                 while True:
-                    async with asyncio.timeout(QUIET):
+                    async with asyncio.timeout(max(QUIET, self._cost)):
                         batch = await inbox.get()
                     self._apply(batch)
         except TimeoutError:
             pass
         if self._replayed is None:
+            loop = asyncio.get_running_loop()
+            start = loop.time()
             self._settle(batch.revision)
+            self._cost = loop.time() - start
             self._complete()
 
     def _apply(self, batch: Batch) -> None:

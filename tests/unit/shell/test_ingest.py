@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -26,17 +28,21 @@ def document(host: str) -> bytes:
     }).encode()  # fmt: skip
 
 
-async def started(store: SqliteStore) -> Engine:
-    """The engine of a control plane that has just read the whole store."""
-    engine, complete = Engine(), asyncio.Event()
-    ingest = Ingest(
+def ingest_of(engine: Engine, store: SqliteStore, settle: Callable[[int], None], complete: asyncio.Event) -> Ingest:
+    return Ingest(
         engine,
         history=store,
         check=lambda tree, namespace: check_document(tree, namespace=namespace),
         read_mesh=lambda _: MeshConfig(),
-        settle=lambda _: None,
+        settle=settle,
         complete=complete.set,
     )
+
+
+async def started(store: SqliteStore) -> Engine:
+    """The engine of a control plane that has just read the whole store."""
+    engine, complete = Engine(), asyncio.Event()
+    ingest = ingest_of(engine, store, lambda _: None, complete)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(ingest.run(store))
         await complete.wait()
@@ -91,3 +97,34 @@ def test_a_version_from_before_a_deletion_is_not_in_force(tmp_path: Path) -> Non
         assert "no version of it is in force" in said(engine)[0]
 
     asyncio.run(run())
+
+
+def test_changes_that_come_faster_than_they_settle_are_gathered(tmp_path: Path) -> None:
+    """Each comes after more than the quiet time of a burst, and before the last one would have settled alone."""
+    settled: list[int] = []
+
+    def settle(revision: int) -> None:
+        settled.append(revision)
+        time.sleep(0.06)
+
+    async def run() -> int:
+        with SqliteStore(tmp_path / "store.db") as store:
+            complete = asyncio.Event()
+            ingest = ingest_of(Engine(), store, settle, complete)
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(ingest.run(store))
+                await complete.wait()
+                last = 0
+                for number in range(40):
+                    last = (await store.put(KEY, document(f"h{number}"))).revision
+                    await asyncio.sleep(0.02)
+                async with asyncio.timeout(20):
+                    while settled[-1] < last:  # noqa: ASYNC110  (settle is no coroutine)
+                        await asyncio.sleep(0.02)
+                running.cancel()
+            return last
+
+    last = asyncio.run(run())
+
+    assert settled[-1] == last
+    assert len(settled) < 15
