@@ -75,9 +75,16 @@ def _is_there(opened: IO[str]) -> bool:
         return False
 
 
-def execute(state: Path, uid: str, container: str, command: Sequence[str]) -> int:
-    """Run a program in a container on this process's input and output; returns its exit code. Raises NodeError."""
-    line, given = command_line(state, uid, container, command)
+def execute(state: Path, uid: str, container: str, command: Sequence[str], *, terminal: bool = False) -> int:
+    """Run a program in a container on this process's input and output; returns its exit code. Raises NodeError.
+
+    `terminal`: on a terminal of its own, which this process's terminal shows.
+    """
+    line, given = command_line(state, uid, container, command, terminal=terminal)
+    if terminal:
+        from meltemi.shell.runtime.terminal import run_on_terminal  # noqa: PLC0415  (others do not need it)
+
+        return run_on_terminal(line, given)
     return subprocess.run(line, env=given, check=False).returncode
 
 
