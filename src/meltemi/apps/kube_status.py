@@ -3,10 +3,10 @@
 Place:  apps · publish, servers/api/findings → [kube_status] → shell/kube/statuses
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from meltemi.core.crds.definitions import is_ours
-from meltemi.core.crds.status import Progress
+from meltemi.core.crds.status import Progress, progress_at
 from meltemi.core.model.document import Key
 from meltemi.core.model.kinds import kind_of
 from meltemi.core.model.shown import Shown
@@ -26,14 +26,14 @@ class _Mesh:
         self._findings = Findings(store, validate)
 
     def stamp(self) -> object:
-        return self._store.newest, self._publisher.progress(0), self._publisher.findings()
+        return self._store.newest, self._publisher.progress(), self._publisher.findings()
 
     async def findings(self) -> Sequence[Shown]:
         return await self._findings.all(self._publisher.findings())
 
-    def progress(self, revision: int) -> Progress:
-        acknowledged, connected = self._publisher.progress(revision)
-        return Progress(acknowledged=acknowledged, connected=connected)
+    def progress(self) -> Callable[[int], Progress]:
+        settled, connected, owing = self._publisher.progress()
+        return lambda revision: progress_at(revision, settled=settled, connected=connected, owing=owing)
 
 
 async def write_statuses(store: KubeStore, publisher: Publisher, validate: Validate) -> None:

@@ -145,14 +145,11 @@ class Publisher:
             self._answered.clear()
             await self._answered.wait()
 
-    def progress(self, revision: int) -> tuple[int, int]:
-        """How many of the connected proxies owe no answer to what came with a store revision, and how many there are.
-
-        All owe one to a revision that is not settled yet; to revision 0 (everything) those that owe any answer.
-        """
-        if self._revision < revision:
-            return 0, len(self._sessions)
-        return sum(s.current() or s.told < revision for s in self._sessions), len(self._sessions)
+    def progress(self) -> tuple[int, int, tuple[int, ...]]:
+        """The revision that is settled, the number of connected proxies, and of each that owes an answer the revision
+        with which it was told something last, sorted."""
+        owing = sorted(session.told for session in self._sessions if not session.current())
+        return self._revision, len(self._sessions), tuple(owing)
 
     def answered(self) -> None:
         """Something happened that a waiter may be waiting for."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from meltemi.core.crds.status import Progress, status_of
+from meltemi.core.crds.status import Progress, is_urgent, progress_at, status_of
 from meltemi.core.model.finding import Severity
 from meltemi.core.model.shown import Shown
 
@@ -62,3 +62,28 @@ def test_a_warning_is_told_and_an_error_is_not_accepted() -> None:
     ]  # fmt: skip
     assert conditions(refused)["Accepted"] == ("False", "Invalid", "unknown retry condition", EARLY)
     assert conditions(refused)["Programmed"][:2] == ("False", "Invalid")
+
+
+def test_who_owes_an_older_answer_only_has_it() -> None:
+    def at(revision: int) -> tuple[int, int]:
+        found = progress_at(revision, settled=20, connected=5, owing=(10, 12, 20))
+        return found.acknowledged, found.connected
+
+    assert at(21) == (0, 5)
+    assert at(20) == (4, 5)
+    assert at(11) == (3, 5)
+    assert at(0) == (2, 5)
+
+
+def test_proxies_that_come_and_go_can_wait() -> None:
+    def status(acknowledged: int, connected: int, *findings: Shown, generation: int = 3) -> dict[str, Any]:
+        tree = {"metadata": {"generation": generation}}
+        return status_of(tree, findings, Progress(acknowledged=acknowledged, connected=connected), now=EARLY)
+
+    assert not is_urgent(status(7, 8), status(7, 7))
+    assert not is_urgent(status(8, 8), status(7, 7))
+    assert not is_urgent(status(6, 7), status(5, 7))
+    assert is_urgent(status(7, 7), status(6, 7))
+    assert is_urgent(status(6, 7, generation=4), status(7, 7))
+    assert is_urgent(status(7, 7, fault(Severity.WARNING)), status(7, 7))
+    assert is_urgent(status(7, 7), {})

@@ -4,6 +4,7 @@ Place:  findings, progress → [crds/status] → shell/kube/statuses, which appl
 Source: Kubernetes API conventions, conditions; the names are the Gateway API's (Accepted, Programmed)
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,28 @@ class Progress(Value, frozen=True, kw_only=True):
 
     acknowledged: int
     connected: int
+
+
+def progress_at(revision: int, *, settled: int, connected: int, owing: Sequence[int]) -> Progress:
+    """How far the proxies are with what came with a store revision.
+
+    `settled`: the revision up to which they have been told; `owing`: of each that owes an answer the revision with
+    which it was told something last, sorted. Who owes an older one only has this.
+    """
+    late = connected if settled < revision else len(owing) - bisect_left(owing, revision)
+    return Progress(acknowledged=connected - late, connected=connected)
+
+
+def is_urgent(wanted: Tree, old: Mapping[str, Any]) -> bool:
+    """Whether a new status says more than that proxies have come or gone: such news can wait until that is over."""
+    if any(wanted[name] != old.get(name) for name in ("observedGeneration", "findings")):
+        return True
+    before = {one["type"]: one["status"] for one in old.get("conditions") or ()}
+    now = {one["type"]: one["status"] for one in wanted["conditions"]}
+    return before.get("Accepted") != now["Accepted"] or (before.get("Programmed"), now["Programmed"]) == (
+        "False",
+        "True",
+    )
 
 
 def status_of(tree: Mapping[str, Any], findings: Sequence[Shown], progress: Progress, *, now: str) -> Tree:
