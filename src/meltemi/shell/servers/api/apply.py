@@ -5,6 +5,7 @@ Place:  servers/api · /meltemi/v1/apply → [apply] → objects
 
 import copy
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from meltemi.ports.store import NotFoundError
 from meltemi.shell.servers.api.merge import applied
 from meltemi.shell.servers.api.objects import SERVER_FIELDS, Objects
 from meltemi.shell.servers.api.paths import Target
-from meltemi.shell.servers.api.problem import ApiError, bad_request
+from meltemi.shell.servers.api.problem import ApiError, bad_request, retried
 from meltemi.shell.servers.api.trees import Object, part
 
 LAST = "kubectl.kubernetes.io/last-applied-configuration"
@@ -71,7 +72,10 @@ async def apply(objects: Objects, request: ApplyRequest) -> ApplyAnswer:
         return ApplyAnswer(refused=True, findings=findings)
     # Namespaces first: a file may name them after what lives in them.
     order = sorted(found, key=lambda one: one[0].kind.kind != "Namespace")
-    results = [await _apply_one(objects, target, item, dry_run=request.dry_run) for target, item in order]
+    results: list[Applied] = []
+    for target, item in order:
+        once = partial(_apply_one, objects, target, item, dry_run=request.dry_run)
+        results.append(await retried(once))
     return ApplyAnswer(refused=False, results=tuple(results), findings=findings)
 
 

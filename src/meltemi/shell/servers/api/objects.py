@@ -102,15 +102,17 @@ class Objects:
             return await self._replace(target, tree, old, source=source, dry_run=dry_run)
 
     async def patch(self, target: Target, patch: Any, content_type: str, *, dry_run: bool = False) -> Written:
-        """Change an object where it is. Raises ApiError."""
+        """Change an object where it is, as it is then. Raises ApiError."""
         from meltemi.shell.servers.api.merge import patched  # noqa: PLC0415  (jsonpatch is slow to import)
 
+        async def change() -> Written:
+            found = await self.resolved(target)
+            old = await self.existing(found)
+            found, tree = self.addressed(found, patched(old, patch, content_type))
+            return await self._replace(found, tree, old, source=None, dry_run=dry_run)
+
         async with self._lock:
-            target = await self.resolved(target)
-            old = await self.existing(target)
-            tree = patched(old, patch, content_type)
-            target, tree = self.addressed(target, tree)
-            return await self._replace(target, tree, old, source=None, dry_run=dry_run)
+            return await problem.retried(change)
 
     async def put(self, target: Target, tree: Object, *, source: Source | None, expected: int | None) -> Written:
         """As ConfigStore.put, but admitted: what stores of other processes write. Raises ApiError.

@@ -4,12 +4,15 @@ Place:  servers/api · raised by its parts, answered by app
 Source: Kubernetes, API conventions, "Response Status Kind".
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from meltemi.core.model.finding import Severity
 from meltemi.core.model.kinds import Kind
 from meltemi.core.model.shown import Shown
+
+T = TypeVar("T")
+CONFLICT = 409
 
 
 class ApiError(Exception):
@@ -46,6 +49,21 @@ class ApiError(Exception):
             "details": details,
             "code": self.code,
         }
+
+
+ATTEMPTS = 10
+"""How often a change is made anew that others' writes have overtaken."""
+
+
+async def retried(change: Callable[[], Awaitable[T]]) -> T:
+    """Make a change that reads, decides and writes; anew where somebody else wrote in between. Raises ApiError."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await change()
+        except ApiError as refusal:
+            if refusal.code != CONFLICT:
+                raise
+    return await change()
 
 
 def bad_request(message: str) -> ApiError:
