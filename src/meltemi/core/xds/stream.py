@@ -17,6 +17,7 @@ from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
 from meltemi.core.xds.holdings import Holdings
 from meltemi.core.xds.offer import Offer
+from meltemi.core.xds.subscription import UNKNOWN, Subscription
 
 CLUSTER, ENDPOINTS = ResourceType.CLUSTER, ResourceType.ENDPOINTS
 ROUTES, VIRTUAL_HOST = ResourceType.ROUTES, ResourceType.VIRTUAL_HOST
@@ -24,47 +25,6 @@ WILDCARD = frozenset({CLUSTER, ResourceType.LISTENER})
 """Types of which a proxy gets all that there is."""
 _WAIT_FOR_CLUSTERS = frozenset({ResourceType.LISTENER, ResourceType.EXTENSION, ROUTES, VIRTUAL_HOST})
 _BY_NAME = frozenset({ENDPOINTS, ResourceType.EXTENSION, ResourceType.RUNTIME, ResourceType.SECRET, ROUTES})
-_UNKNOWN = ""
-"""The version of what the proxy may hold in one version or another; a hash is never empty."""
-
-
-@dataclass(slots=True)
-class _Type:
-    """What one proxy wants of a type, has been sent, and holds."""
-
-    subscribed: bool = False
-    answered: bool = False
-    """Whether something was sent since the stream began."""
-    names: set[str] = field(default_factory=set[str])
-    sent: dict[str, str] = field(default_factory=dict[str, str])
-    held: dict[str, str] = field(default_factory=dict[str, str])
-    refused: dict[str, str] = field(default_factory=dict[str, str])
-    unsure: set[str] = field(default_factory=set[str])
-    """Names in a response of several that was refused: the proxy may have taken them, or not."""
-    absent: set[str] = field(default_factory=set[str])
-    """Names that were asked for and answered with "there is none"."""
-    dirty: set[str] = field(default_factory=set[str])
-    in_flight: dict[str, dict[str, Resource | None]] = field(default_factory=dict[str, dict[str, Resource | None]])
-    """Nonce → name → what was sent; None for a removal."""
-    apart: list[set[str]] = field(default_factory=list[set[str]])
-    """Groups of names that are sent in responses of their own: a response that held them all was refused."""
-
-    def holds(self, name: str) -> bool:
-        """Whether the proxy holds it and will go on doing so: a removal under way counts as done."""
-        if name not in self.held:
-            return False
-        return not self.in_flight or not any(sent.get(name, name) is None for sent in self.in_flight.values())
-
-    def fall_back(self, name: str) -> None:
-        """What was sent was refused: the last sending is what is held, unless another one is under way."""
-        if any(name in sent for sent in self.in_flight.values()):
-            return
-        if name in self.unsure:
-            self.sent[name] = _UNKNOWN
-        elif name in self.held:
-            self.sent[name] = self.held[name]
-        else:
-            self.sent.pop(name, None)
 
 
 @dataclass(slots=True)
@@ -72,7 +32,9 @@ class Stream:
     """What one proxy wants, has been sent and holds, of all types."""
 
     offer: Offer
-    _types: dict[ResourceType, _Type] = field(default_factory=lambda: {kind: _Type() for kind in ResourceType})
+    _types: dict[ResourceType, Subscription] = field(
+        default_factory=lambda: {kind: Subscription() for kind in ResourceType}
+    )
     _holdings: Holdings = field(default_factory=Holdings)
     _nonce: int = 0
     _started_tables: set[str] = field(default_factory=set[str])
@@ -146,7 +108,7 @@ class Stream:
 
     # === requests ===
 
-    def _first(self, request: Request, state: _Type, now: float) -> None:
+    def _first(self, request: Request, state: Subscription, now: float) -> None:
         """The first request of a type says what the proxy holds from an earlier stream."""
         state.subscribed = True
         state.sent = dict(request.initial)
@@ -167,7 +129,7 @@ class Stream:
             self._started_tables |= {_table(name) for name in request.initial}
         state.dirty |= offered.keys() | request.initial.keys()
 
-    def _subscribe(self, request: Request, state: _Type, now: float) -> None:
+    def _subscribe(self, request: Request, state: Subscription, now: float) -> None:
         for name in request.subscribe:
             if name == "*":
                 continue
@@ -198,7 +160,7 @@ class Stream:
         self._lose_table(table, now)
         self._types[VIRTUAL_HOST].dirty |= {one.name for one in self._hosts_of(table)}
 
-    def _answered(self, request: Request, state: _Type, now: float) -> list[Effect]:
+    def _answered(self, request: Request, state: Subscription, now: float) -> list[Effect]:
         sent = state.in_flight.pop(request.nonce, None)
         if sent is None:
             return []
@@ -224,7 +186,9 @@ class Stream:
                 effects.append(Accepted(type=request.type, name=name))
         return effects
 
-    def _nacked(self, request: Request, state: _Type, sent: dict[str, Resource | None], now: float) -> list[Effect]:
+    def _nacked(
+        self, request: Request, state: Subscription, sent: dict[str, Resource | None], now: float
+    ) -> list[Effect]:
         """One alone is the culprit; of several, each half is sent again on its own."""
         if len(sent) > 1:
             state.dirty |= sent.keys()
@@ -240,11 +204,11 @@ class Stream:
         state.refused[name] = resource.version
         return [Refused(resource=resource, reason=request.error)]
 
-    def _halve(self, kind: ResourceType, state: _Type, sent: dict[str, Resource | None]) -> None:
+    def _halve(self, kind: ResourceType, state: Subscription, sent: dict[str, Resource | None]) -> None:
         """Send each half again. Until it is acknowledged nobody knows which of these the proxy took."""
         for name, resource in sent.items():
             state.unsure.add(name)
-            state.sent[name] = _UNKNOWN
+            state.sent[name] = UNKNOWN
             if resource is None:
                 state.held.pop(name, None)
                 if kind in _BY_NAME:
@@ -266,7 +230,7 @@ class Stream:
                 effects += self._send(kind, state, now)
         return effects
 
-    def _send(self, kind: ResourceType, state: _Type, now: float) -> list[Effect]:
+    def _send(self, kind: ResourceType, state: Subscription, now: float) -> list[Effect]:
         put: dict[str, Resource | None] = {}
         later: set[str] = set()
         unready = self._unready_tables() if kind is VIRTUAL_HOST and self._new_tables() else ()
@@ -287,7 +251,7 @@ class Stream:
             self._start_tables(put)
         return self._responses(kind, state, put)
 
-    def _responses(self, kind: ResourceType, state: _Type, put: dict[str, Resource | None]) -> list[Effect]:
+    def _responses(self, kind: ResourceType, state: Subscription, put: dict[str, Resource | None]) -> list[Effect]:
         parts = [{name: put.pop(name) for name in sorted(group) if name in put} for group in state.apart]
         effects: list[Effect] = [self._respond(kind, state, part) for part in parts if part]
         state.apart = [group for group in state.apart if group & state.dirty]
@@ -295,7 +259,7 @@ class Stream:
             effects.append(self._respond(kind, state, put))
         return effects
 
-    def _respond(self, kind: ResourceType, state: _Type, put: dict[str, Resource | None]) -> Send:
+    def _respond(self, kind: ResourceType, state: Subscription, put: dict[str, Resource | None]) -> Send:
         self._nonce += 1
         nonce = str(self._nonce)
         state.in_flight[nonce] = put
@@ -343,7 +307,7 @@ class Stream:
     def _new_tables(self) -> set[str]:
         return self._types[ROUTES].held.keys() - self._started_tables
 
-    def _wanted(self, kind: ResourceType, state: _Type) -> set[str]:
+    def _wanted(self, kind: ResourceType, state: Subscription) -> set[str]:
         """Names of the offer that the proxy wants."""
         offered = self.offer.of(kind).keys()
         if kind in WILDCARD:
@@ -353,14 +317,14 @@ class Stream:
             return {name for name in offered if _table(name) in tables}
         return offered & state.names
 
-    def _wants(self, kind: ResourceType, state: _Type, name: str) -> bool:
+    def _wants(self, kind: ResourceType, state: Subscription, name: str) -> bool:
         if kind in WILDCARD:
             return True
         if kind is VIRTUAL_HOST:
             return _table(name) in self._types[ROUTES].held or name in state.names
         return name in state.names
 
-    def _is_due(self, kind: ResourceType, state: _Type, resource: Resource) -> bool:
+    def _is_due(self, kind: ResourceType, state: Subscription, resource: Resource) -> bool:
         name, version = resource.name, resource.version
         if self.offer.is_stopped(kind, name):
             return False
@@ -393,7 +357,7 @@ class Stream:
         """It names a cluster that the proxy refuses: nothing waits for it."""
         return any(self._is_refused(CLUSTER, cluster) for cluster in resource.needs)
 
-    def _may_remove(self, kind: ResourceType, state: _Type, name: str, now: float) -> bool:
+    def _may_remove(self, kind: ResourceType, state: Subscription, name: str, now: float) -> bool:
         if kind is CLUSTER:
             return name in state.sent and self._is_free(name, now)
         if kind in (ResourceType.LISTENER, VIRTUAL_HOST) and name in state.sent:
