@@ -15,6 +15,7 @@ COMMANDS = {
     "up": "start a mesh on this machine",
     "down": "take the mesh down",
     "demo": "run Bookinfo as a mesh in the foreground",
+    "run": "put a program of this machine into the mesh",
     "apply": "create or change what files say",
     "get": "show objects",
     "delete": "delete objects",

@@ -50,7 +50,7 @@ def apply_files(state: Path, files: Sequence[str], *, namespace: str = "default"
     if any(one.severity == "error" for one in local):
         return {"refused": True, "results": [], "findings": local}
     body = {"objects": objects, "namespace": namespace, "dry_run": dry_run}
-    answer = _send(client_of(state), body)
+    answer = send(client_of(state), body)
     findings = msgspec.convert(answer["findings"], list[Shown])
     # Findings of objects that were sent come back with the answer; those of nothing that has a name do not.
     return answer | {"findings": [one for one in local if one.resource is None] + findings}
@@ -76,8 +76,8 @@ def _item(parsed: "Parsed") -> dict[str, Any]:
     return {"object": parsed.tree, "source": parsed.source}
 
 
-def _send(client: Any, body: object) -> Any:
-    """The answer; a refusal is an answer too."""
+def send(client: Any, body: object) -> Any:
+    """The answer of the mesh to an apply; a refusal is an answer too."""
     from meltemi.shell.client import RefusedError
 
     try:

@@ -19,6 +19,7 @@ from meltemi.apps.cli.state import network_options, state_option
 @output_option
 @click.option("-f", "files", multiple=True, type=click.Path(exists=True, path_type=Path), help="apply this file first")
 @click.option("--detach", is_flag=True, help="return when all is ready; `meltemi down` ends it")
+@click.option("--watch", is_flag=True, help="stay, and follow what becomes of the files given by -f")
 @click.option(
     "--gateway-port", type=click.IntRange(1, 65535), help="serve the ingress gateway on this port of 127.0.0.1"
 )
@@ -45,6 +46,7 @@ def command(
     output: str,
     files: tuple[Path, ...],
     detach: bool,
+    watch: bool,
     gateway_port: int | None,
     pod_cidr: str,
     service_cidr: str,
@@ -59,7 +61,10 @@ def command(
 ) -> None:
     """Start, apply, wait; then return or stay in the foreground."""
     from meltemi.apps import lifecycle
+    from meltemi.apps.followed import follow, followed
 
+    if watch and (detach or not files):
+        raise click.UsageError("--watch stays, and follows what '-f' names: leave --detach out, and give -f")
     options = lifecycle.Options(
         state=state,
         gateway_port=gateway_port,
@@ -77,11 +82,15 @@ def command(
     mesh.prepare()
     with contextlib.nullcontext() if detach else lifecycle.foreground(mesh):
         mesh.start()
-        good = mesh.apply(files) and mesh.wait_ready(timeout)
+        told = followed(state, files)
+        good = (told.all() if watch else mesh.apply(files)) and mesh.wait_ready(timeout)
         _tell(mesh.address(), mesh.kubeconfig, output)
         if not detach:
             click.echo("Ctrl-C takes it down", err=True)
-            mesh.stay()
+            if watch:
+                follow(told, lambda: lifecycle.running(state))
+            else:
+                mesh.stay()
     context.exit(0 if good else 1)
 
 
