@@ -7,15 +7,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bench.measure import table
 from meltemi.shell.client import Client
+from meltemi.shell.kube.assets import missing
 
-HEAD = ("change", "proxies", "p50 (ms)", "p99 (ms)", "most (ms)")
+HEAD = ("objects in", "change", "proxies", "p50 (ms)", "p99 (ms)", "most (ms)")
 MELTEMI = Path(__file__).parents[1] / ".venv/bin/meltemi"
 MERGE = "application/merge-patch+json"
 REPLICAS, ROUNDS = 9, 100
@@ -43,16 +44,24 @@ spec:
 _NETWORKING, _SECURITY = "/apis/networking.istio.io/v1", "/apis/security.istio.io/v1"
 
 
+STORES = {"embedded store": (), "kube-apiserver": ("--kube",)}
+"""What a mesh is called that keeps its objects there → how `up` is told."""
+
+
 def measure() -> list[tuple[object, ...]]:
-    """One row for each kind of change."""
-    with tempfile.TemporaryDirectory() as place, _mesh(Path(place)) as client:
+    """One row for each store and kind of change; a real API server only where there is one to start."""
+    return [row for name, said in STORES.items() if not (said and missing()) for row in _measure(name, said)]
+
+
+def _measure(store: str, said: Sequence[str]) -> list[tuple[object, ...]]:
+    with tempfile.TemporaryDirectory() as place, _mesh(Path(place), said) as client:
         count = len(client.get("/meltemi/v1/proxies")["proxies"])
         changes: tuple[Change, ...] = (
             ("a timeout", _NETWORKING, "virtualservices", "VirtualService", _timeout),
             ("a limit on connections", _NETWORKING, "destinationrules", "DestinationRule", _limit),
             ("STRICT and PERMISSIVE by turns", _SECURITY, "peerauthentications", "PeerAuthentication", _mode),
         )
-        return [(change[0], count, *_spread(_rounds(client, change))) for change in changes]
+        return [(store, change[0], count, *_spread(_rounds(client, change))) for change in changes]
 
 
 def _spread(taken: list[float]) -> tuple[str, ...]:
@@ -91,12 +100,12 @@ def _mode(number: int) -> object:
 
 
 @contextmanager
-def _mesh(folder: Path) -> Generator[Client]:
+def _mesh(folder: Path, said: Sequence[str]) -> Generator[Client]:
     state, file = folder / "state", folder / "pods.yaml"
     file.write_text(_PODS % REPLICAS)
     networks = ("--pod-cidr", "198.18.248.0/24", "--service-cidr", "198.18.249.0/24")
     try:
-        _run("up", "--state", str(state), "--detach", *networks, "-f", str(file))
+        _run("up", "--state", str(state), "--detach", *said, *networks, "-f", str(file))
         yield Client(state / "api.sock")
     finally:
         _run("down", "--state", str(state))

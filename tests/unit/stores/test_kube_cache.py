@@ -109,15 +109,15 @@ def test_who_stands_before_the_log_begins_anew() -> None:
     assert not heard.known(12 + KEEP)
 
 
-def test_a_list_agrees_when_all_of_it_has_been_heard() -> None:
-    heard, _ = cache(rules=[made("gone", 5)])
-    there = {made("new", 12).key: 12}
-
-    assert not heard.agrees(RULES, "", there, 13)
-    heard.heard(RULES, ChangeKind.PUT, made("new", 12))
-    assert not heard.agrees(RULES, "", there, 13)
+def test_a_list_is_what_was_heard_last() -> None:
+    heard, _ = cache(rules=[made("gone", 5), made("kept", 6)])
     heard.heard(RULES, ChangeKind.DELETE, made("gone", 13))
-    assert heard.agrees(RULES, "", there, 13)
+    stranger = kind_of("", "Pod")
+    assert stranger
+
+    assert [one.key.name for one in heard.listed_of(RULES, "") or ()] == ["kept"]
+    assert heard.listed_of(RULES, "elsewhere") == []
+    assert heard.listed_of(stranger, "") is None
 
 
 def test_a_server_with_another_history_voids_all() -> None:

@@ -10,7 +10,7 @@ and revisions are nearly the same, so either says from where to go on.
 import asyncio
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -131,16 +131,13 @@ class Cache:
         progress = self._progress.get((key.group, key.kind))
         return progress is None or progress.revision >= revision
 
-    def agrees(self, kind: Kind, namespace: str, there: Mapping[Key, int], revision: int) -> bool:
-        """Whether all has been heard that a list says: keys and revisions of a kind, and the list's own revision."""
-        if (kind.group, kind.kind) not in self._progress:
-            return True
-        late = any(not self.shows(key, of) for key, of in there.items())
-        ours = (
-            (key, one.revision) for key, one in self.objects.items() if (key.group, key.kind) == (kind.group, kind.kind)
-        )
-        gone = (key for key, of in ours if namespace in ("", key.namespace) and key not in there and of <= revision)
-        return not late and next(gone, None) is None
+    def listed_of(self, kind: Kind, namespace: str) -> Sequence[Stored] | None:
+        """Objects of a kind in a namespace (in all, for ""); None where nobody follows it, or it is not known yet."""
+        name = (kind.group, kind.kind)
+        if not (progress := self._progress.get(name)) or not progress.listed:
+            return None
+        ours = (one for key, one in self.objects.items() if (key.group, key.kind) == name)
+        return [one for one in ours if namespace in ("", one.key.namespace)]
 
     # === the parts ===
 
