@@ -1,4 +1,4 @@
-"""The tutorial does what it says: its commands are run, in order."""
+"""The tutorials do what they say: their commands are run, in order."""
 
 import os
 import re
@@ -6,18 +6,21 @@ import subprocess
 
 import pytest
 
-from e2e.mesh import ROOT, missing
+from e2e.mesh import ROOT, missing, networks
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 BLOCK = re.compile(r"```sh(?: exit=(\d+))?\n(.*?)```", re.DOTALL)
 
 
-def test_every_command_of_the_tutorial_works(tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize("page", sorted(path.stem for path in (ROOT / "docs/tutorial").glob("*.md")))
+def test_every_command_of_the_tutorial_works(tmp_path_factory: pytest.TempPathFactory, page: str) -> None:
     if why := missing():
         pytest.skip(why)
-    text = (ROOT / "docs/tutorial/bookinfo.md").read_text()
-    env = os.environ | {"MELTEMI_STATE": str(tmp_path_factory.mktemp("tutorial"))}
+    text = (ROOT / f"docs/tutorial/{page}.md").read_text()
+    _, pods, _, services = networks()
+    own = {"MELTEMI_POD_CIDR": pods, "MELTEMI_SERVICE_CIDR": services}
+    env = os.environ | own | {"MELTEMI_STATE": str(tmp_path_factory.mktemp("tutorial"))}
     try:
         for status, commands in BLOCK.findall(text):
             done = subprocess.run(

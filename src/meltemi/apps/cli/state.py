@@ -40,7 +40,17 @@ def namespace_option(function: F) -> F:
 
 
 def network_options(function: F) -> F:
-    """`--pod-cidr` and `--service-cidr`, given to the command as `pod_cidr` and `service_cidr`; empty by default."""
-    pods = click.option("--pod-cidr", default="", help="addresses of pods  [default: 198.18.0.0/16]")
-    services = click.option("--service-cidr", default="", help="addresses of Services  [default: 198.19.0.0/16]")
+    """`--pod-cidr` and `--service-cidr`, given to the command as `pod_cidr` and `service_cidr`; empty by default.
+
+    The environment variables MELTEMI_POD_CIDR and MELTEMI_SERVICE_CIDR serve as well.
+    """
+    pods = click.option(
+        "--pod-cidr", default="", envvar="MELTEMI_POD_CIDR", help="addresses of pods  [default: 198.18.0.0/16]"
+    )
+    services = click.option(
+        "--service-cidr",
+        default="",
+        envvar="MELTEMI_SERVICE_CIDR",
+        help="addresses of Services  [default: 198.19.0.0/16]",
+    )
     return pods(services(function))
