@@ -8,7 +8,8 @@ import pytest
 from meltemi.core.node.settings import NodeSettings
 from meltemi.shell.runtime.images import Image
 from meltemi.shell.runtime.pod_spec import Container, Handler, PodSpec
-from meltemi.shell.runtime.podspec import DEFAULT_CAPABILITIES, MissingError, Translator
+from meltemi.shell.runtime.pod_values import MissingError
+from meltemi.shell.runtime.podspec import DEFAULT_CAPABILITIES, Translator
 
 IMAGES = (Image(image="web", entrypoint=("serve",), args=("--port", "80"), env={"FROM": "image"}, user=7),)
 

@@ -14,7 +14,7 @@ from meltemi.core.node.objects import is_finished
 from meltemi.ports.tokens import TokenRefusedError
 from meltemi.shell.runtime.pod_spec import PodSpec
 from meltemi.shell.runtime.pod_status import killed, pod_status
-from meltemi.shell.runtime.podspec import MissingError
+from meltemi.shell.runtime.pod_values import MissingError
 from meltemi.shell.runtime.sandbox import SPEC
 from meltemi.shell.runtime.sandbox_client import Sandbox, SandboxGoneError
 from meltemi.shell.runtime.tokens import Tokens

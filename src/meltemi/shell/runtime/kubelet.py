@@ -24,7 +24,8 @@ from meltemi.shell.runtime.ipam import PodAddresses
 from meltemi.shell.runtime.keeper import RETRY, Keeper
 from meltemi.shell.runtime.pod_spec import PodSpec
 from meltemi.shell.runtime.pod_status import merged_status
-from meltemi.shell.runtime.podspec import MissingError, Translator
+from meltemi.shell.runtime.pod_values import MissingError
+from meltemi.shell.runtime.podspec import Translator
 from meltemi.shell.runtime.sandbox_client import Sandbox, SandboxGoneError
 from meltemi.shell.runtime.tokens import Tokens
 from meltemi.shell.runtime.world import World
