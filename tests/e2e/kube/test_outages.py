@@ -114,3 +114,15 @@ def test_a_rolling_restart_loses_no_request(cluster: Cluster) -> None:
         for name in ("ratings-v1", "productpage-v1"):
             cluster.kubectl("rollout", "status", f"deployment/{name}", "--timeout=90s", limit=120)
         time.sleep(3.0)  # the old pods go on for a while
+
+
+def test_everything_of_ours_is_killed_and_up_finds_the_pods(cluster: Cluster) -> None:
+    """The last test of the module: the mesh is another one's child then."""
+    before = {one["metadata"]["uid"] for one in cluster.kubectl.json("get", "pods")["items"]}
+    with load(cluster):
+        for name in ("supervisor", "kube", "control-plane", "node"):
+            os.kill(cluster.pid(name), signal.SIGKILL)
+        cluster.mesh.up("--kube")
+        assert {one["metadata"]["uid"] for one in cluster.kubectl.json("get", "pods")["items"]} == before
+        cluster.kubectl("rollout", "restart", "deployment/details-v1")
+        cluster.kubectl("rollout", "status", "deployment/details-v1", "--timeout=60s")
