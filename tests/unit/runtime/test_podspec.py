@@ -113,6 +113,11 @@ def test_a_token_is_written_by_the_node_for_the_one_who_reads_it() -> None:
     assert found.service_account == "cart"
 
 
+def test_a_kind_of_volume_that_nobody_provides_is_named() -> None:
+    with pytest.raises(MissingError, match="'persistentVolumeClaim'"):
+        translated({}, volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}])
+
+
 def test_a_projected_source_that_nobody_provides_is_named() -> None:
     bundle = {"name": "t", "projected": {"sources": [TOKEN, {"clusterTrustBundle": {"path": "x"}}]}}
 

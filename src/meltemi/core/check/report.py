@@ -23,6 +23,11 @@ def warning(code: str, path: Path, message: str, tip: str = "") -> Finding:
     return Finding(code=code, severity=Severity.WARNING, message=message, help=tip, path=path)
 
 
+def note(code: str, path: Path, message: str, tip: str = "") -> Finding:
+    """Something to know; nothing has to be done."""
+    return Finding(code=code, severity=Severity.INFO, message=message, help=tip, path=path)
+
+
 def at(path: Path, *steps: str | int) -> Path:
     """A path some steps deeper: names of fields, and indexes."""
     for step in steps:

@@ -7,7 +7,7 @@ Source: Kubernetes' API reference.
 from collections.abc import Iterator
 
 from meltemi.core.check.names import check_labels, check_port
-from meltemi.core.check.report import at, error, required, warning
+from meltemi.core.check.report import at, error, note, required, warning
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.kube.pod import Container, PodSpec
@@ -96,5 +96,10 @@ def _check_container(container: Container, path: Path, names: set[str]) -> Itera
         yield required(path, "name")
     elif container.name in names:
         yield error("M2802", at(path, "name"), f"container {container.name!r} is written twice", "give it another name")
+    if container.resources.limits:
+        message = (
+            "the embedded node does not hold containers to their limits yet: they are told by the downward API only"
+        )
+        yield note("M1303", at(path, "resources", "limits"), message)
     for i, port in enumerate(container.ports):
         yield from check_port(port.container_port, at(path, "ports", i, "containerPort"))

@@ -12,11 +12,14 @@ from meltemi.shell.runtime.pod_values import MissingError, PodValues, Tree
 
 _SOURCES = ("configMap", "secret", "downwardAPI")
 """Of a volume's files, which do not change while the pod runs."""
+_KNOWN = {"name", "emptyDir", "hostPath", "projected", *_SOURCES}
 
 
 def volume(one: Tree, place: Path, values: PodValues) -> Volume:
     """`place`: where the node writes files that change while the pod runs. Raises MissingError."""
     name: str = one["name"]
+    if strange := next((field for field in one if field not in _KNOWN), ""):
+        raise MissingError(f"volume {name!r}: nobody provides volumes of the kind {strange!r} here")
     if host := one.get("hostPath"):
         return Volume(name=name, host_path=host["path"], create="OrCreate" in (host.get("type") or ""))
     files: list[tuple[str, bytes, int]] = []

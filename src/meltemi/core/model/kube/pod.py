@@ -22,6 +22,12 @@ class EnvVar(Value, frozen=True, kw_only=True):
     value: str = ""
 
 
+class Resources(Value, frozen=True, kw_only=True):
+    """What a container may use at most."""
+
+    limits: tuple[tuple[str, int | float | str], ...] = ()
+
+
 class Container(Value, frozen=True, kw_only=True):
     """A container of a pod."""
 
@@ -29,6 +35,7 @@ class Container(Value, frozen=True, kw_only=True):
     image: str = ""
     ports: tuple[ContainerPort, ...] = ()
     env: tuple[EnvVar, ...] = ()
+    resources: Resources = Resources()
 
 
 class PodSpec(Value, frozen=True, kw_only=True):
