@@ -32,9 +32,11 @@ def age(one: Tree) -> str:
 
 
 def ready(pod: Tree) -> str:
-    """Ready containers of all: `2/2`."""
-    statuses = _statuses(pod)
-    return f"{sum(bool(one.get('ready')) for one in statuses)}/{len(_spec(pod).get('containers') or [])}"
+    """Ready containers of all, native sidecars among them: `2/2`."""
+    beside = {one["name"] for one in items(_spec(pod), "initContainers") if one.get("restartPolicy") == "Always"}
+    sidecars = [one for one in items(_status(pod), "initContainerStatuses") if one.get("name") in beside]
+    good = sum(bool(one.get("ready")) for one in (*_statuses(pod), *sidecars))
+    return f"{good}/{len(items(_spec(pod), 'containers')) + len(beside)}"
 
 
 def restarts(pod: Tree) -> str:
@@ -113,6 +115,12 @@ def _replicas(deployment: Tree) -> str:
     return f"{_status(deployment).get('readyReplicas') or 0}/{_spec(deployment).get('replicas', 1)}"
 
 
+def _verdict(job: Tree) -> str:
+    """How a Job ended, or that it runs."""
+    ends = [str(one["type"]) for one in items(_status(job), "conditions") if one.get("status") == "True"]
+    return next((one for one in ends if one in ("Complete", "Failed")), "Running")
+
+
 def _containers(one: Tree, field: str) -> str:
     return ",".join(str(c.get(field)) for c in items(_spec(part(_spec(one), "template")), "containers"))
 
@@ -148,6 +156,22 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
         ("DESIRED", _field("spec", "replicas", otherwise="1"), False),
         ("CURRENT", _field("status", "replicas", otherwise="0"), False),
         ("READY", _field("status", "readyReplicas", otherwise="0"), False),
+    ],
+    ("apps", "StatefulSet"): [("READY", _replicas, False)],
+    ("apps", "DaemonSet"): [
+        ("DESIRED", _field("status", "desiredNumberScheduled", otherwise="0"), False),
+        ("READY", _field("status", "numberReady", otherwise="0"), False),
+        ("UP-TO-DATE", _field("status", "updatedNumberScheduled", otherwise="0"), False),
+    ],
+    ("batch", "Job"): [
+        ("STATUS", _verdict, False),
+        ("COMPLETIONS", lambda one: f"{_status(one).get('succeeded') or 0}/{_spec(one).get('completions', 1)}", False),
+    ],
+    ("batch", "CronJob"): [
+        ("SCHEDULE", _field("spec", "schedule"), False),
+        ("SUSPEND", lambda one: str(bool(_spec(one).get("suspend"))), False),
+        ("ACTIVE", lambda one: str(len(items(_status(one), "active"))), False),
+        ("LAST SCHEDULE", _field("status", "lastScheduleTime"), False),
     ],
     ("networking.istio.io", "VirtualService"): [
         ("GATEWAYS", _field("spec", "gateways", otherwise=""), False),
