@@ -10,6 +10,8 @@ from typing import Any
 from meltemi.shell.client import Client
 from meltemi.shell.doors import INJECTED
 
+ENDED = ("Succeeded", "Failed")
+"""Phases of pods whose proxies have ended with them."""
 RULES = 0.3
 """Seconds after which the kernel's rules for Services have followed the EndpointSlices (measured: under 0.15)."""
 
@@ -26,10 +28,11 @@ class Readiness:
         pods = self._client.get("/api/v1/pods")["items"]
         unready = [f"pod {_name(pod)}: {why}" for pod in pods if (why := _unready(pod))]
         proxies = self._client.get("/meltemi/v1/proxies")["proxies"]
-        expected = sum(INJECTED in (pod["metadata"].get("annotations") or {}) for pod in pods)
+        running = [pod for pod in pods if _phase(pod) not in ENDED]
+        expected = sum(INJECTED in (pod["metadata"].get("annotations") or {}) for pod in running)
         stale = [f"proxy {one['proxy']} has not acknowledged everything" for one in proxies if not one["current"]]
         silent = [f"{expected - len(proxies)} proxies are not connected"] if len(proxies) < expected else []
-        good = len(proxies) - len(stale)
+        good = min(expected, len(proxies) - len(stale))  # a proxy may stay a little longer than its pod is counted
         line = f"{len(pods) - len(unready)} of {len(pods)} pods are ready, {good} of {expected} proxies are up to date"
         return line, [*wanted, *unready, *self._unlisted(pods), *stale, *silent]
 
@@ -91,6 +94,11 @@ def _selects(selector: dict[str, str], service: dict[str, Any], pod: dict[str, A
 
 def _name(tree: dict[str, Any]) -> str:
     return f"{tree['metadata']['namespace']}/{tree['metadata']['name']}"
+
+
+def _phase(pod: dict[str, Any]) -> str:
+    status: dict[str, Any] = pod.get("status") or {}
+    return str(status.get("phase") or "Pending")
 
 
 def _unready(pod: dict[str, Any]) -> str:

@@ -16,6 +16,8 @@ from meltemi.core.model.kube.workload import CronJobSpec, JobSpec, StatefulSetSp
 
 ROOT = Path("spec")
 MODES = ("", "Indexed", "NonIndexed")
+INJECTED = ("istio-init", "istio-proxy")
+"""Containers that nobody wrote: their limits are the injector's."""
 ENDING = ("Never", "OnFailure")
 
 
@@ -96,7 +98,7 @@ def _check_container(container: Container, path: Path, names: set[str]) -> Itera
         yield required(path, "name")
     elif container.name in names:
         yield error("M2802", at(path, "name"), f"container {container.name!r} is written twice", "give it another name")
-    if container.resources.limits:
+    if container.resources.limits and container.name not in INJECTED:
         message = (
             "the embedded node does not hold containers to their limits yet: they are told by the downward API only"
         )
