@@ -1,6 +1,6 @@
 """`python -m bench [SERVICES…]`: measure and print docs/reference/performance.md.
 
-Place:  bench · bench/{compile,push,certificates,hops,convergence} → Markdown
+Place:  bench · bench/{compile,push,certificates,hops,convergence,crowd} → Markdown
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import sys
 
 import structlog
 
-from bench import certificates, convergence, hops, push
+from bench import certificates, convergence, crowd, hops, push
 from bench import compile as compiling
 from bench.measure import table
 
@@ -48,6 +48,14 @@ proxies' own work. The mean of {rounds} changes.
 Wall-clock time in a mesh that runs, from before the write until `wait` returns; {turns} changes of each kind, one after
 the other.
 
+## A crowd on one control plane
+
+{crowd}
+
+{streams} simulated Envoys of one scope, which follow references and acknowledge, over gRPC on loopback; they take a good part of the
+CPUs themselves. *Connect* is from the first connection until all hold everything; changes are the median of {crowd_rounds}, from
+before the write until the last one has heard.
+
 ## Certificates
 
 {certificates}
@@ -79,6 +87,9 @@ def main() -> None:
         compiled=table(compiling.HEAD, compiled),
         pushed=table(push.HEAD, sorted(pushed, key=lambda row: str(row[0]))),
         services=sizes[-1],
+        crowd=crowd.unable() or table(crowd.HEAD, crowd.measure()),
+        streams=crowd.STREAMS,
+        crowd_rounds=crowd.ROUNDS,
         certificates=table(certificates.HEAD, certificates.measure()),
         signed=certificates.ROUNDS,
         rounds=push.ROUNDS,
