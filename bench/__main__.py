@@ -52,9 +52,9 @@ the other.
 
 {crowd}
 
-{streams} simulated Envoys of one scope, which follow references and acknowledge, over gRPC on loopback; they take
-a good part of the CPUs themselves. *Connect* is from the first connection until all hold everything; changes are the median of
-{crowd_rounds}, from before the write until the last one has heard.
+{streams} simulated Envoys of one scope, which follow references and acknowledge, over gRPC on loopback. They take
+a good part of the CPUs themselves. *Connect* is from the first connection until all hold everything; changes are the
+median of {crowd_rounds}, from before the write until the last one has heard.
 
 ## Certificates
 
