@@ -91,11 +91,12 @@ def tcp_echo(*prefixes: str) -> Look:
     """Both named ports echo, with one of these prefixes; the port that the Service leaves out is reached by address."""
 
     def look(mesh: Mesh) -> None:
-        for port in (9000, 9001):
-            assert echoed(mesh, "tcp-echo", port, "world") in {f"{prefix} world\n" for prefix in prefixes}
+        wanted = {f"{prefix} world\n" for prefix in prefixes}
+        for port in (9000, 9001):  # the pods of the case before have the same labels, and go
+            eventually(lambda port=port: echoed(mesh, "tcp-echo", port, "world") in wanted, 30)
         pods = [pod for pod in mesh.json("get", "pods")["items"] if pod["metadata"]["name"].startswith("tcp-echo")]
-        address = next(pod["status"]["podIP"] for pod in pods if "deletionTimestamp" not in pod["metadata"])
-        assert echoed(mesh, address, 9002, "world") in {f"{prefix} world\n" for prefix in prefixes}
+        youngest = max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])
+        assert echoed(mesh, youngest["status"]["podIP"], 9002, "world") in wanted
 
     return look
 
