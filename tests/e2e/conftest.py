@@ -5,13 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from e2e.kube.kubectl import lacking
 from e2e.mesh import SAMPLES, Mesh, missing
+
+EMBEDDED, KUBE = "embedded", "kube"
+"""Where the mesh's objects are: what a module may ask for as the fixture's parameter."""
 
 
 @pytest.fixture(scope="module")
-def bookinfo(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
+def bookinfo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
     """Istio's own Bookinfo and its gateway, unmodified, with a client pod."""
-    if why := missing():
+    store = getattr(request, "param", EMBEDDED)
+    if why := lacking() if store == KUBE else missing():
         pytest.skip(why)
     if not SAMPLES.is_dir():
         pytest.skip("needs ../shared/conformance/samples")
@@ -20,6 +25,7 @@ def bookinfo(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
     client = Path(__file__).parent / "manifests/client.yaml"
     try:
         mesh.up(
+            *(["--kube"] if store == KUBE else []),
             "-f", samples / "platform/kube/bookinfo.yaml",
             "-f", samples / "networking/bookinfo-gateway.yaml",
             "-f", client,

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from e2e.kube.kubectl import Kubectl
-from e2e.mesh import HERE, SAMPLES, Mesh, missing
-from meltemi.shell.kube.assets import find
-from meltemi.shell.kube.assets import missing as missing_assets
+from e2e.kube.kubectl import Kubectl, lacking
+from e2e.mesh import HERE, SAMPLES, Mesh
 
 BOOKINFO = SAMPLES / "master/samples/bookinfo"
 
@@ -25,16 +23,6 @@ class Cluster:
 
     def pod(self, app: str) -> str:
         return next(iter(self.kubectl.names("pods", "-l", f"app={app}", "--field-selector", "status.phase=Running")))
-
-
-def lacking() -> str:
-    """Why there can be no such mesh here; empty if there can."""
-    if why := missing():
-        return why
-    if not SAMPLES.is_dir():
-        return "needs ../shared/conformance/samples"
-    names = [*missing_assets(), *(() if find("kubectl") else ("kubectl",))]
-    return f"needs {' and '.join(names)}: see scripts/kube-assets" if names else ""
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from e2e.mesh import SAMPLES, missing
 from meltemi.shell.kube.assets import find
+from meltemi.shell.kube.assets import missing as missing_assets
+
+
+def lacking() -> str:
+    """Why there can be no such mesh here; empty if there can."""
+    if why := missing():
+        return why
+    if not SAMPLES.is_dir():
+        return "needs ../shared/conformance/samples"
+    names = [*missing_assets(), *(() if find("kubectl") else ("kubectl",))]
+    return f"needs {' and '.join(names)}: see scripts/kube-assets" if names else ""
 
 
 class KubectlError(AssertionError):

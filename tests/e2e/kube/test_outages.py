@@ -3,39 +3,18 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from e2e.kube.conftest import BOOKINFO, Cluster
-from e2e.mesh import HERE, eventually
+from e2e.load import load
+from e2e.mesh import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 NETWORKING = BOOKINFO / "networking"
-LOAD = str(HERE / "apps/load.py")
-
-
-@contextmanager
-def load(cluster: Cluster, seconds: float = 120) -> Generator[None]:
-    """Pages through the gateway and calls over one hop while the block runs; fails if a single one did."""
-    client = cluster.pod("client")
-    url = cluster.mesh.address + "/productpage"
-    pages = subprocess.Popen([sys.executable, LOAD, url, "10", str(seconds)], stdout=subprocess.PIPE, text=True)
-    hops = cluster.mesh.start_exec(client, sys.executable, LOAD, "http://ratings:9080/ratings/0", "100", str(seconds))
-    time.sleep(1.0)
-    yield
-    pages.send_signal(signal.SIGTERM)
-    cluster.mesh.exec(client, "pkill", "-TERM", "-f", LOAD)
-    results = [json.loads(process.communicate(timeout=seconds)[0]) for process in (pages, hops)]
-    for result in results:
-        assert result["sent"] > 10
-        assert result["failures"] == []
 
 
 def kill(cluster: Cluster, name: str) -> None:
@@ -73,7 +52,7 @@ def test_the_api_server_is_killed_again_and_again(clean: Cluster) -> None:
     apply(clean, "destination-rule-all.yaml")
     apply(clean, "virtual-service-all-v1.yaml")
     eventually(lambda: shows(clean, "v1"))
-    with load(clean):
+    with load(clean.mesh, 120, rate=100):
         for _ in range(3):
             kill(clean, "kube-apiserver")
             apply(clean, "virtual-service-reviews-v3.yaml")
@@ -86,7 +65,7 @@ def test_etcd_and_all_others_are_killed(clean: Cluster) -> None:
     apply(clean, "destination-rule-all.yaml")
     apply(clean, "virtual-service-all-v1.yaml")
     eventually(lambda: shows(clean, "v1"))
-    with load(clean):
+    with load(clean.mesh, 120, rate=100):
         for name in ("etcd", "kube-controller-manager", "kube-scheduler", "node", "kube"):
             if _pid(clean, name):
                 kill(clean, name)
@@ -99,7 +78,7 @@ def test_the_control_plane_is_killed_and_misses_nothing(clean: Cluster) -> None:
     apply(clean, "destination-rule-all.yaml")
     apply(clean, "virtual-service-all-v1.yaml")
     eventually(lambda: shows(clean, "v1"))
-    with load(clean):
+    with load(clean.mesh, 120, rate=100):
         os.kill(clean.pid("control-plane"), signal.SIGKILL)
         clean.kubectl("delete", "virtualservice", "reviews")
         eventually(lambda: set(clean.mesh.reviews(12)) == {"reviews-v1", "reviews-v2", "reviews-v3"}, 30)
@@ -109,7 +88,7 @@ def test_the_control_plane_is_killed_and_misses_nothing(clean: Cluster) -> None:
 
 
 def test_a_rolling_restart_loses_no_request(cluster: Cluster) -> None:
-    with load(cluster):
+    with load(cluster.mesh, 120, rate=100):
         cluster.kubectl("rollout", "restart", "deployment/ratings-v1", "deployment/productpage-v1")
         for name in ("ratings-v1", "productpage-v1"):
             cluster.kubectl("rollout", "status", f"deployment/{name}", "--timeout=90s", limit=120)
@@ -125,7 +104,7 @@ def staying(cluster: Cluster) -> set[str]:
 def test_everything_of_ours_is_killed_and_up_finds_the_pods(cluster: Cluster) -> None:
     """The last test of the module: the mesh is another one's child then."""
     before = staying(cluster)
-    with load(cluster):
+    with load(cluster.mesh, 120, rate=100):
         for name in ("supervisor", "kube", "control-plane", "node"):
             os.kill(cluster.pid(name), signal.SIGKILL)
         cluster.mesh.up("--kube")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.kube.conftest import BOOKINFO, Cluster, lacking
-from e2e.kube.kubectl import Kubectl
+from e2e.kube.conftest import BOOKINFO, Cluster
+from e2e.kube.kubectl import Kubectl, lacking
 from e2e.mesh import Mesh, eventually
 from meltemi.shell.kube.assets import NEEDED, find
 
