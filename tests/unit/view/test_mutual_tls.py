@@ -9,7 +9,7 @@ from meltemi.core.envoy import pb
 from meltemi.core.envoy.inbound import inbound_message
 from meltemi.core.envoy.strict import demand_values
 from meltemi.core.model.mesh import MeshConfig
-from meltemi.core.model.proxy import Target
+from meltemi.core.model.proxy import Answers, Target
 from meltemi.core.model.security.peer_authentication import MutualTLSMode
 from meltemi.core.model.units import PortNumber
 from meltemi.core.view.cluster import Cluster, outbound_cluster
@@ -137,7 +137,7 @@ TARGET = (Target(host=HOST, port=PortNumber(80), target=PortNumber(8080)),)
 def ways_in(protocol: str, modes: PeerModes, port: int = 8080) -> list[tuple[str, bool, bool]]:
     """(transport, requests are read, mutual TLS ends) of each chain."""
     mesh = mesh_of(service("web", f"{protocol}:80", address="198.19.0.1"))
-    found = mesh.get(inbound_listener, TARGET, ("ipv4",), modes)
+    found = mesh.get(inbound_listener, Answers(targets=TARGET), ("ipv4",), modes)
     return [(c.match.transport, c.http, c.tls is not None) for c in found.chains if c.match.port == port]
 
 
@@ -202,13 +202,13 @@ def test_what_is_demanded_of_connections(
 ) -> None:
     modes = PeerModes(mode=MutualTLSMode(mode), ports=tuple((n, MutualTLSMode(m)) for n, m in ports))
 
-    assert mesh_of(TWO).get(demanded_at, TARGETS, modes) == wanted
+    assert mesh_of(TWO).get(demanded_at, Answers(targets=TARGETS), modes) == wanted
 
 
 def test_all_that_a_permissive_listener_lets_pass_in_plain_text_closes_when_it_is_demanded() -> None:
     mesh = mesh_of(TWO)
-    listener = inbound_message(mesh.get(inbound_listener, TARGETS, ("ipv4",), PeerModes()))
-    strict = demand_values(mesh.get(demanded_at, TARGETS, PeerModes(mode=MutualTLSMode.STRICT)))
+    listener = inbound_message(mesh.get(inbound_listener, Answers(targets=TARGETS), ("ipv4",), PeerModes()))
+    strict = demand_values(mesh.get(demanded_at, Answers(targets=TARGETS), PeerModes(mode=MutualTLSMode.STRICT)))
 
     asked = [_runtime_key(c) for c in listener.filter_chains if _is_plain(c) and _port(c) != 15006]
 

@@ -4,19 +4,26 @@ import pytest
 
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.mesh import MeshConfig, OutboundMode, OutboundTrafficPolicy
+from meltemi.core.model.proxy import Sight
 from meltemi.core.view.listener import Chain, Listener
 from meltemi.core.view.outbound import ANY, listener_wishes, outbound_listener, sniffed_tables, virtual_outbound
 from meltemi.core.view.route import Client
+from meltemi.core.view.unknown import unknown_of
 from meshes import mesh_of, service, virtual_service
 
 V4 = ("ipv4",)
+HERE = Sight(namespace="default")
 
 
 def listener(engine: Engine, address: str, port: int, **labels: str) -> Listener:
-    client = Client(namespace="default", labels=tuple(labels.items()), port=port)
-    found = engine.get(outbound_listener, client, V4, address)
+    client = Client(sight=HERE, labels=tuple(labels.items()), port=port)
+    found = engine.get(outbound_listener, client, V4, address, engine.get(unknown_of, None, HERE))
     assert found is not None
     return found
+
+
+def outermost(engine: Engine) -> Listener:
+    return engine.get(virtual_outbound, V4, engine.get(unknown_of, None, HERE))
 
 
 def ends(chain: Chain | None) -> dict[str, int]:
@@ -26,14 +33,14 @@ def ends(chain: Chain | None) -> dict[str, int]:
 def test_http_shares_the_port_and_bytes_have_the_address() -> None:
     mesh = mesh_of(service("web", "http:80", "mysql:3306", address="198.19.0.1"))
 
-    assert list(mesh.get(listener_wishes, "default")) == [(ANY, 80), ("198.19.0.1", 3306)]
+    assert list(mesh.get(listener_wishes, HERE)) == [(ANY, 80), ("198.19.0.1", 3306)]
 
 
 @pytest.mark.parametrize("port", [15020, 15021, 15090])
 def test_a_port_of_the_proxy_itself_is_not_listened_on_for_all_addresses(port: int) -> None:
     mesh = mesh_of(service("web", f"http:{port}", address="198.19.0.1"))
 
-    assert list(mesh.get(listener_wishes, "default")) == [("198.19.0.1", port)]
+    assert list(mesh.get(listener_wishes, HERE)) == [("198.19.0.1", port)]
 
 
 def test_a_server_that_speaks_first_is_not_waited_for() -> None:
@@ -54,7 +61,7 @@ def test_an_undeclared_port_is_told_by_its_first_bytes() -> None:
     assert found.inspect_http
     assert [c.table for c in found.chains] == ["web.default.svc.cluster.local:80"]
     assert ends(found.default) == {"outbound|80||web.default.svc.cluster.local": 1}
-    assert mesh.get(sniffed_tables, "default") == (("web.default.svc.cluster.local", 80),)
+    assert mesh.get(sniffed_tables, HERE) == (("web.default.svc.cluster.local", 80),)
 
 
 def test_http_and_bytes_on_one_port_do_not_meet() -> None:
@@ -72,7 +79,7 @@ def test_bytes_of_a_headless_service_have_each_endpoints_address() -> None:
     )
     mesh = mesh_of(service("db", "tcp:7000") + slices)
 
-    assert list(mesh.get(listener_wishes, "default")) == [("198.18.0.1", 7000), ("198.18.0.2", 7000)]
+    assert list(mesh.get(listener_wishes, HERE)) == [("198.18.0.1", 7000), ("198.18.0.2", 7000)]
 
 
 def external(name: str, host: str, port: str, more: str = "") -> str:
@@ -121,11 +128,11 @@ def test_the_oldest_service_has_the_port_that_cannot_be_told_apart() -> None:
 def test_unknown_destinations() -> None:
     closed = MeshConfig(outbound_traffic_policy=OutboundTrafficPolicy(mode=OutboundMode.REGISTRY_ONLY))
 
-    assert ends(mesh_of("").get(virtual_outbound, V4).default) == {"PassthroughCluster": 1}
-    assert ends(mesh_of("", closed).get(virtual_outbound, V4).default) == {"BlackHoleCluster": 1}
+    assert ends(outermost(mesh_of("")).default) == {"PassthroughCluster": 1}
+    assert ends(outermost(mesh_of("", closed)).default) == {"BlackHoleCluster": 1}
 
 
 def test_what_is_addressed_to_the_proxys_port_does_not_come_back_for_ever() -> None:
-    found = mesh_of("").get(virtual_outbound, V4)
+    found = outermost(mesh_of(""))
 
     assert [(c.match.port, ends(c)) for c in found.chains] == [(15001, {"BlackHoleCluster": 1})]

@@ -1,17 +1,19 @@
 """view/virtual_host: names, and whose rules are asked."""
 
 from meltemi.core.engine.engine import Engine
+from meltemi.core.model.proxy import Sight
 from meltemi.core.view.route import Client
 from meltemi.core.view.virtual_host import VirtualHost, domains_of, free_hosts, outbound_host
 from meshes import mesh_of, service, virtual_service
 
+HERE = Sight(namespace="default")
 REVIEWS = "reviews.default.svc.cluster.local"
 SERVICES = service("reviews", "http:80", address="198.19.0.1") + service("ratings", "http:80", address="198.19.0.2")
 TO_RATINGS = "http: [{route: [{destination: {host: ratings.default.svc.cluster.local}}]}]"
 
 
 def host(mesh: Engine, name: str = REVIEWS, namespace: str = "default", **labels: str) -> VirtualHost:
-    client = Client(namespace=namespace, labels=tuple(labels.items()), port=80)
+    client = Client(sight=Sight(namespace=namespace), labels=tuple(labels.items()), port=80)
     found = mesh.get(outbound_host, "80", name, client)
     assert found is not None
     return found
@@ -24,9 +26,9 @@ def clusters(found: VirtualHost) -> list[str]:
 def test_short_names_lead_to_a_service_of_the_own_namespace() -> None:
     mesh = mesh_of(SERVICES)
 
-    assert "reviews" in mesh.get(domains_of, "default", 80, REVIEWS)
-    assert "reviews" not in mesh.get(domains_of, "other", 80, REVIEWS)
-    assert "reviews.default" in mesh.get(domains_of, "other", 80, REVIEWS)
+    assert "reviews" in mesh.get(domains_of, HERE, 80, REVIEWS)
+    assert "reviews" not in mesh.get(domains_of, Sight(namespace="other"), 80, REVIEWS)
+    assert "reviews.default" in mesh.get(domains_of, Sight(namespace="other"), 80, REVIEWS)
 
 
 def test_external_names_lead_to_their_service() -> None:
@@ -35,7 +37,7 @@ def test_external_names_lead_to_their_service() -> None:
         f"spec: {{type: ExternalName, externalName: {REVIEWS}}}\n"
     )
 
-    assert "old" in mesh_of(SERVICES + alias).get(domains_of, "default", 80, REVIEWS)
+    assert "old" in mesh_of(SERVICES + alias).get(domains_of, HERE, 80, REVIEWS)
 
 
 def test_a_name_leads_to_one_service() -> None:
@@ -45,7 +47,7 @@ def test_a_name_leads_to_one_service() -> None:
     )
     mesh = mesh_of(SERVICES + same + spec)
 
-    owners = [h for h in (REVIEWS, "x.example.com") if "198.19.0.1" in mesh.get(domains_of, "default", 80, h)]
+    owners = [h for h in (REVIEWS, "x.example.com") if "198.19.0.1" in mesh.get(domains_of, HERE, 80, h)]
 
     assert len(owners) == 1
 
@@ -94,8 +96,8 @@ def test_rules_that_all_speak_of_others_leave_the_service_as_it_is() -> None:
 def test_hosts_without_a_service_are_served_on_port_80() -> None:
     mesh = mesh_of(SERVICES + virtual_service("a", f"{{hosts: [shop.example.com, '*.cluster.local'], {TO_RATINGS}}}"))
 
-    assert mesh.get(free_hosts, "default", 80) == ("shop.example.com",)
-    assert mesh.get(free_hosts, "default", 81) == ()
+    assert mesh.get(free_hosts, HERE, 80) == ("shop.example.com",)
+    assert mesh.get(free_hosts, HERE, 81) == ()
     assert clusters(host(mesh, "shop.example.com")) == ["ratings"]
 
 

@@ -5,7 +5,7 @@ Place:  [check/pages] → check/catalogue
 """
 
 from meltemi.core.check.pages_identity import IDENTITY
-from meltemi.core.check.pages_mesh import INJECTION, ROUTING
+from meltemi.core.check.pages_mesh import INJECTION, ROUTING, SIDECARS
 from meltemi.core.check.pages_traffic import DESTINATION_RULE, VALUES, VIRTUAL_SERVICE
 
 Page = tuple[str, str, str, str]
@@ -315,6 +315,7 @@ PAGES: tuple[Page, ...] = (
     *_SECURITY,
     *_MESH,
     *ROUTING,
+    *SIDECARS,
     *INJECTION,
     *_HOSTS,
     *_PROXIES,

@@ -30,6 +30,33 @@ INJECTION: tuple[Page, ...] = (
     ),
 )
 
+SIDECARS: tuple[Page, ...] = (
+    (
+        "M3301",
+        "warning",
+        "two Sidecars for the same workloads",
+        "Of two Sidecars of a namespace with equal selectors the older one is in force. Put them into one.",
+    ),
+    (
+        "M3302",
+        "warning",
+        "egress host of nothing",
+        (
+            "The workload sees what `egress` names. This entry names no service and no VirtualService that its\n"
+            "namespace may see. `./host` is the own namespace, `*/host` any; `exportTo` may hide a service."
+        ),
+    ),
+    (
+        "M3303",
+        "warning",
+        "TLS of an ingress listener without effect",
+        (
+            "A Sidecar's `ingress.tls` is for callers from outside of the mesh. It is used only where mutual TLS of\n"
+            "the mesh is off: PeerAuthentication with mode DISABLE for the port."
+        ),
+    ),
+)
+
 ROUTING: tuple[Page, ...] = (
     (
         "M3101",

@@ -64,6 +64,9 @@ def _check_ingress(listeners: tuple[IstioIngressListener, ...]) -> Iterator[Find
         yield from _check_port(listener.port, at(path, "port"))
         if listener.bind:
             yield from check_address(listener.bind, at(path, "bind"))
+            if listener.capture_mode is not CaptureMode.NONE:
+                tip = "write 'captureMode: NONE' for a listener that is not intercepted"
+                yield warning("M1303", at(path, "bind"), "'bind' has no effect where traffic is intercepted", tip)
         if listener.port.number in seen:
             yield error("M2602", at(path, "port", "number"), f"port {listener.port.number} is written twice")
         seen.add(listener.port.number or 0)
@@ -124,6 +127,7 @@ def _check_egress(listeners: tuple[IstioEgressListener, ...], context: Context) 
         if listener.port is None:
             if i < len(listeners) - 1:
                 yield error("M2602", path, "a listener without port takes all the rest, so it must be the last")
+            yield from _check_rest(listener, path)
         else:
             yield from _check_egress_port(listener, listener.port, path)
             name = listener.port.number or listener.bind
@@ -133,6 +137,13 @@ def _check_egress(listeners: tuple[IstioEgressListener, ...], context: Context) 
         if not listener.hosts:
             yield required(path, "hosts", "'*/*' stands for all")
         yield from _check_hosts(listener.hosts, at(path, "hosts"), context)
+
+
+def _check_rest(listener: IstioEgressListener, path: Path) -> Iterator[Finding]:
+    """A listener for all other ports stands for those of the services themselves."""
+    for name, written in (("bind", listener.bind), ("captureMode", listener.capture_mode is CaptureMode.NONE)):
+        if written:
+            yield warning("M1303", at(path, name), f"{name!r} has no effect without 'port'", "write the port")
 
 
 def _check_egress_port(listener: IstioEgressListener, port: SidecarPort, path: Path) -> Iterator[Finding]:
@@ -148,6 +159,8 @@ def _check_egress_port(listener: IstioEgressListener, port: SidecarPort, path: P
         )
     else:
         yield from check_unix(listener.bind.removeprefix(UNIX), at(path, "bind"))
+        tip = "listen on a port of 127.0.0.1, with captureMode NONE"
+        yield warning("M1303", at(path, "bind"), "an egress listener on a Unix socket has no effect yet", tip)
     if listener.capture_mode is CaptureMode.IPTABLES:
         yield error("M2309", at(path, "captureMode"), "traffic to a Unix socket cannot be intercepted", "write 'NONE'")
 

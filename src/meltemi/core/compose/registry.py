@@ -27,6 +27,8 @@ from meltemi.core.model.units import PortNumber
 
 EXPORT_ANNOTATION = "networking.istio.io/exportTo"
 HEADLESS = "None"
+MOST_ALIASES = 8
+"""Where a chain of ExternalNames is taken for a circle."""
 
 
 def hosts(e: Engine) -> tuple[str, ...]:
@@ -40,6 +42,22 @@ def service(e: Engine, host: str) -> Service | None:
     makers = e.get(makers_of, host)
     found = [s for key in makers if (s := e.get(made, host, key)) is not None]
     return _merged(found) if found else None
+
+
+def alias(e: Engine, host: str) -> str:
+    """The host that an ExternalName stands for; empty for every other host."""
+    found = e.get(service, host)
+    return found.alias_of if found and found.resolution is Resolution.ALIAS else ""
+
+
+def real_host(e: Engine, host: str) -> str:
+    """`host`, or what its ExternalNames lead to in the mesh."""
+    for _ in range(MOST_ALIASES):
+        to = e.get(alias, host)
+        if not to or e.get(service, to) is None:
+            return host
+        host = to
+    return host
 
 
 def makers_of(e: Engine, host: str) -> tuple[Key, ...]:

@@ -12,8 +12,10 @@ from meltemi.core.compose.export import reaches, settled_export
 from meltemi.core.compose.hosts import closest, qualified
 from meltemi.core.compose.inputs import document, keys
 from meltemi.core.compose.mesh import mesh
+from meltemi.core.compose.sidecars import named, names_rule, narrow
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key
+from meltemi.core.model.proxy import Sight
 from meltemi.core.model.traffic.virtual_service import VirtualService
 from meltemi.core.model.value import Value
 
@@ -83,32 +85,39 @@ def heads(e: Engine) -> tuple[Head, ...]:
     return tuple(sorted((h for h in found if h is not None), key=lambda h: h.age))
 
 
-def visible_heads(e: Engine, namespace: str) -> tuple[Head, ...]:
-    """VirtualServices that a proxy in `namespace` sees, the oldest first."""
-    return tuple(h for h in e.get(heads) if reaches(h.export_to, namespace))
+def visible_heads(e: Engine, sight: Sight) -> tuple[Head, ...]:
+    """VirtualServices that a workload sees, the oldest first."""
+    exposed = (h for h in e.get(heads) if reaches(h.export_to, sight.namespace))
+    if sight.sidecar is None:
+        return tuple(exposed)
+    if sight.listener is not None:
+        found = e.get(named, sight)
+        return tuple(h for h in exposed if names_rule(found, h.key.namespace, h.hosts))
+    seen = {h.key for _, one in e.get(narrow, sight) for h in e.get(visible_heads, one)}
+    return tuple(h for h in exposed if h.key in seen)
 
 
-def mesh_winners(e: Engine, namespace: str) -> Mapping[str, Key]:
-    """For sidecars of a namespace: host or wildcard → the one document that speaks for it, the oldest."""
+def mesh_winners(e: Engine, sight: Sight) -> Mapping[str, Key]:
+    """For sidecars: host or wildcard → the one document that speaks for it, the oldest."""
     winners: dict[str, Key] = {}
-    for h in e.get(visible_heads, namespace):
+    for h in e.get(visible_heads, sight):
         if MESH in h.gateways:
             for host in h.hosts:
                 winners.setdefault(host, h.key)
     return winners
 
 
-def mesh_virtual_service(e: Engine, namespace: str, host: str) -> Key | None:
-    """The VirtualService for calls of sidecars in `namespace` to `host`: the closest name, of these the oldest."""
-    winners = e.get(mesh_winners, namespace)
+def mesh_virtual_service(e: Engine, sight: Sight, host: str) -> Key | None:
+    """The VirtualService for calls of sidecars to `host`: the closest name, of these the oldest."""
+    winners = e.get(mesh_winners, sight)
     name = closest(host, winners)
     return winners[name] if name is not None else None
 
 
-def mesh_hosts(e: Engine, namespace: str) -> tuple[str, ...]:
-    """Hosts that VirtualServices name for sidecars of a namespace and that have HTTP rules there."""
-    by_key = {h.key: h for h in e.get(visible_heads, namespace)}
-    return tuple(host for host, key in e.get(mesh_winners, namespace).items() if "http" in by_key[key].protocols)
+def mesh_hosts(e: Engine, sight: Sight) -> tuple[str, ...]:
+    """Hosts that VirtualServices name for sidecars and that have HTTP rules there."""
+    by_key = {h.key: h for h in e.get(visible_heads, sight)}
+    return tuple(host for host, key in e.get(mesh_winners, sight).items() if "http" in by_key[key].protocols)
 
 
 def gateway_heads(e: Engine, gateway: str) -> tuple[Head, ...]:

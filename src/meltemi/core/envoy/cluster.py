@@ -36,6 +36,8 @@ def cluster_message(cluster: Cluster) -> pb.Cluster:
         _write_mutual(cluster.mutual, written)
     if cluster.tls is not None:
         written.transport_socket.CopyFrom(upstream_tls_socket(cluster.tls))
+    if cluster.port:
+        written.original_dst_lb_config.upstream_port_override.value = cluster.port
     if cluster.source:
         # Port 0 must be written: Envoy refuses an address without any.
         source = pb.SocketAddress(address=cluster.source, port_value=0)

@@ -39,8 +39,9 @@ def inbound_message(inbound: Inbound) -> pb.Listener:
 def _listener_filters(inbound: Inbound) -> list[pb.ListenerFilter]:
     """Nothing is read on ports whose protocol is declared as bytes: their servers may speak first."""
     quiet = _quiet(inbound)
+    asked = (_filter("original_dst", pb.OriginalDst()),) if inbound.intercepts else ()
     return [
-        _filter("original_dst", pb.OriginalDst()),
+        *asked,
         _filter("tls_inspector", pb.TlsInspector(), quiet=quiet),
         _filter("http_inspector", pb.HttpInspector(), quiet=inbound.declared),
     ]

@@ -76,7 +76,7 @@ def _mesh(
         versions=versions,
         plural=plural,
         singular=kind.lower(),
-        short_names=(short,),
+        short_names=(short,) if short else (),
         role=KindRole.MESH,
         content=spec,
     )
@@ -113,6 +113,7 @@ _EFFECTIVE = (
     _mesh("DestinationRule", "destinationrules", "dr", DestinationRule),
     _mesh("Gateway", "gateways", "gw", Gateway),
     _mesh("ServiceEntry", "serviceentries", "se", ServiceEntry),
+    _mesh("Sidecar", "sidecars", "", Sidecar),
     _mesh(
         "PeerAuthentication",
         "peerauthentications",
@@ -147,7 +148,6 @@ _EFFECTIVE = (
 )
 
 _READ: dict[tuple[str, str], type[Value]] = {
-    (NETWORKING, "Sidecar"): Sidecar,
     (NETWORKING, "WorkloadEntry"): WorkloadEntry,
     (NETWORKING, "WorkloadGroup"): WorkloadGroup,
     (NETWORKING, "ProxyConfig"): ProxyConfig,

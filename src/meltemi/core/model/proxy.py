@@ -5,7 +5,7 @@ Place:  model · Proxy from servers/xds or `compile`; Scope is what pipeline and
 
 from enum import StrEnum
 
-from meltemi.core.model.document import LOCAL_CLUSTER
+from meltemi.core.model.document import LOCAL_CLUSTER, Key
 from meltemi.core.model.units import PortNumber
 from meltemi.core.model.value import Value
 
@@ -41,6 +41,30 @@ class Target(Value, frozen=True, kw_only=True, order=True):
     """The workload's port."""
 
 
+class Sight(Value, frozen=True, kw_only=True):
+    """From where a workload looks at the mesh: equal sights see the same hosts and rules."""
+
+    namespace: str
+    sidecar: Key | None = None
+    """The Sidecar that narrows what is seen."""
+    listener: int | None = None
+    """One of its egress listeners, which sees what its own hosts name; None: all of them together."""
+
+    @property
+    def wide(self) -> "Sight":
+        """All egress listeners together."""
+        return Sight(namespace=self.namespace, sidecar=self.sidecar)
+
+
+class Answers(Value, frozen=True, kw_only=True):
+    """What a workload answers: services' ports, or the ingress listeners of a Sidecar instead."""
+
+    targets: tuple[Target, ...] = ()
+    """Sorted."""
+    sidecar: Key | None = None
+    """The Sidecar in force."""
+
+
 class Scope(Value, frozen=True, kw_only=True):
     """All that configuration may depend on; proxies with equal scopes share every byte.
 
@@ -54,6 +78,10 @@ class Scope(Value, frozen=True, kw_only=True):
     """Sorted; only labels that some selector in the mesh names."""
     targets: tuple[Target, ...] = ()
     """Sorted: what the workload answers itself."""
+    sidecar: Key | None = None
+    """The Sidecar in force."""
+    narrowed: bool = False
+    """It says which hosts are seen."""
     cluster: str = LOCAL_CLUSTER
     network: str = ""
     locality: str = ""
@@ -61,3 +89,11 @@ class Scope(Value, frozen=True, kw_only=True):
     ip_families: tuple[str, ...] = ("ipv4",)
     interception: str = "REDIRECT"
     """`REDIRECT`, `TPROXY` or `NONE`."""
+
+    @property
+    def sight(self) -> Sight:
+        return Sight(namespace=self.namespace, sidecar=self.sidecar if self.narrowed else None)
+
+    @property
+    def answers(self) -> Answers:
+        return Answers(targets=self.targets, sidecar=self.sidecar)

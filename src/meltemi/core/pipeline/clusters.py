@@ -18,7 +18,7 @@ from meltemi.core.model.value import Value
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.cluster import black_hole, outbound_cluster, passthrough
-from meltemi.core.view.destination import ports
+from meltemi.core.view.destination import seen_ports
 from meltemi.core.view.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER
 from meltemi.core.view.traffic_policy import Aim
 
@@ -34,12 +34,12 @@ class Wanted(Value, frozen=True, kw_only=True):
 def wanted_clusters(e: Engine, scope: Scope) -> Iterator[Wanted]:
     """Every outbound cluster of a scope."""
     router = scope.role is Role.ROUTER
-    for host in e.get(visible_hosts, scope.namespace):
+    for host in e.get(visible_hosts, scope.sight):
         asked = e.get(selector_names, host, scope.namespace)
         labels = tuple(pair for pair in scope.labels if pair[0] in asked)
         rules = e.get(rules_for, host, scope.namespace, labels)
         subsets = ("", *e.get(subset_names, rules))
-        for port in e.get(ports, host):
+        for port in e.get(seen_ports, host, scope.sight):
             gateway = router and e.get(differs_for_gateways, host, port)
             for subset in subsets:
                 aim = Aim(host=host, port=port, subset=subset, rules=rules)

@@ -1,6 +1,6 @@
 """What the mesh has to say across documents.
 
-Place:  view/{routing,destination,peer,credential}_findings → [pipeline/findings] → API, status, `compile`
+Place:  view/{routing,destination,sidecar,peer,credential}_findings → [pipeline/findings] → API, status, `compile`
 """
 
 from typing import cast
@@ -11,6 +11,7 @@ from meltemi.core.view.credential_findings import credential_findings
 from meltemi.core.view.destination_findings import destination_findings
 from meltemi.core.view.peer_findings import peer_findings
 from meltemi.core.view.routing_findings import routing_findings
+from meltemi.core.view.sidecar_findings import sidecar_findings
 
 
 def findings(e: Engine) -> tuple[Finding, ...]:
@@ -19,5 +20,6 @@ def findings(e: Engine) -> tuple[Finding, ...]:
     Those of single documents are kept with the documents.
     """
     unsound = cast("tuple[Finding, ...]", e.read(("unsound",)) or ())
-    said = (e.get(f) for f in (destination_findings, routing_findings, peer_findings, credential_findings))
+    makers = (destination_findings, routing_findings, sidecar_findings, peer_findings, credential_findings)
+    said = (e.get(f) for f in makers)
     return (*(finding for some in said for finding in some), *unsound)

@@ -8,22 +8,22 @@ from meltemi.core.compose.peer_authentication import PeerModes, modes_of
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.cluster import cluster_message
 from meltemi.core.envoy.inbound import inbound_message
-from meltemi.core.model.proxy import Scope, Target
-from meltemi.core.model.registry.service import AppProtocol
+from meltemi.core.model.proxy import Answers, Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.cluster import inbound_cluster, inbound_passthrough
-from meltemi.core.view.inbound import NAME, inbound_listener, inbound_ports
+from meltemi.core.view.inbound import NAME, Inbound, inbound_listener, own_listener
+from meltemi.core.view.inbound_ports import Delivery, inbound_ports
 from meltemi.core.view.names import INBOUND_PASSTHROUGH_CLUSTER
 
 
 def inbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """One listener, a cluster for each port that a service names, and one for the others."""
     modes = e.get(modes_of, scope.namespace, scope.labels)
-    listener = Call(function=inbound_body, args=(scope.targets, scope.ip_families, modes))
+    listener = Call(function=inbound_body, args=(scope.answers, scope.ip_families, modes))
     passing = Call(function=inbound_passthrough_body, args=())
-    ports = e.get(inbound_ports, scope.targets).values()
+    ports = e.get(inbound_ports, scope.answers).values()
     return (
         Slot(type=ResourceType.LISTENER, name=NAME, body=listener),
         Slot(type=ResourceType.CLUSTER, name=INBOUND_PASSTHROUGH_CLUSTER, body=passing),
@@ -31,22 +31,40 @@ def inbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
             Slot(
                 type=ResourceType.CLUSTER,
                 name=port.cluster,
-                body=Call(function=inbound_cluster_body, args=(port.target, port.protocol)),
+                body=Call(function=inbound_cluster_body, args=(port.delivery,)),
             )
             for port in ports
+        ),
+        *(
+            Slot(
+                type=ResourceType.LISTENER,
+                name=f"{port.bind}_{port.target}",
+                body=Call(function=own_body, args=(scope.answers, port.target, modes)),
+            )
+            for port in ports
+            if port.bind
         ),
     )
 
 
-def inbound_body(e: Engine, targets: tuple[Target, ...], families: tuple[str, ...], modes: PeerModes) -> Resource:
+def inbound_body(e: Engine, answers: Answers, families: tuple[str, ...], modes: PeerModes) -> Resource:
     """The inbound listener."""
-    settled = e.get(inbound_listener, targets, families, modes)
+    return _listener(e.get(inbound_listener, answers, families, modes))
+
+
+def own_body(e: Engine, answers: Answers, target: int, modes: PeerModes) -> Resource | None:
+    """The listener at one port that is not intercepted."""
+    settled = e.get(own_listener, answers, target, modes)
+    return _listener(settled) if settled else None
+
+
+def _listener(settled: Inbound) -> Resource:
     return resource_of(ResourceType.LISTENER, inbound_message(settled), needs=settled.needs, origin=settled.origin)
 
 
-def inbound_cluster_body(e: Engine, target: int, protocol: AppProtocol) -> Resource:
+def inbound_cluster_body(e: Engine, to: Delivery) -> Resource:
     """The cluster of one port of the workload."""
-    return resource_of(ResourceType.CLUSTER, cluster_message(inbound_cluster(mesh(e), target, protocol)))
+    return resource_of(ResourceType.CLUSTER, cluster_message(inbound_cluster(mesh(e), to)))
 
 
 def inbound_passthrough_body(e: Engine) -> Resource:

@@ -3,11 +3,12 @@
 Place:  view/{outbound,virtual_host} → [pipeline/outbound] → pipeline/slots
 """
 
+from meltemi.core.compose.sidecars import sight_at
 from meltemi.core.compose.virtual_services import mesh_virtual_service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.dynamic_dns import dynamic_cluster
 from meltemi.core.envoy.listener import listener_message
-from meltemi.core.model.proxy import Scope
+from meltemi.core.model.proxy import Scope, Sight
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
@@ -23,52 +24,59 @@ from meltemi.core.view.outbound import (
     virtual_outbound,
 )
 from meltemi.core.view.route import Client
-from meltemi.core.view.unknown import DYNAMIC, fallback_label, resolves_names
+from meltemi.core.view.unknown import DYNAMIC, Unknown, unknown_of
 from meltemi.core.view.virtual_host import client_labels, free_hosts, hosts_at, table_hosts
 
 
 def outbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """Everything for outbound calls of one sidecar, by name."""
-    families = scope.ip_families
-    slots = [_slot(ResourceType.LISTENER, "virtualOutbound", Call(function=virtual_outbound_body, args=(families,)))]
-    if e.get(resolves_names):
-        slots += _unknown_table(e)
-    slots += _listeners(e, scope)
-    for port in e.get(table_hosts, scope.namespace):
-        slots += _table(e, scope, port)
-    for host, port in e.get(sniffed_tables, scope.namespace):
+    unknown = e.get(unknown_of, scope.sidecar, scope.sight)
+    first = Call(function=virtual_outbound_body, args=(scope.ip_families, unknown))
+    slots = [_slot(ResourceType.LISTENER, "virtualOutbound", first)]
+    if unknown.resolves_names:
+        slots += _unknown_table(unknown)
+    slots += _listeners(e, scope, unknown)
+    for port in e.get(table_hosts, scope.sight):
+        slots += _table(e, scope, port, unknown)
+    for host, port in e.get(sniffed_tables, scope.sight):
         slots += _own_table(e, scope, host, port)
     return tuple(slots)
 
 
-def _listeners(e: Engine, scope: Scope) -> list[Slot]:
+def _listeners(e: Engine, scope: Scope, unknown: Unknown) -> list[Slot]:
     slots: list[Slot] = []
-    for address, port in e.get(listener_wishes, scope.namespace):
-        asked = e.get(asked_labels, scope.namespace, address, port)
+    for address, port in e.get(listener_wishes, scope.sight):
+        sight = _sight(e, scope, port)
+        asked = e.get(asked_labels, sight, address, port)
         labels = tuple(pair for pair in scope.labels if pair[0] in asked)
-        client = Client(namespace=scope.namespace, labels=labels, port=port)
-        call = Call(function=listener_body, args=(client, scope.ip_families, address))
+        client = Client(sight=sight, labels=labels, port=port)
+        call = Call(function=listener_body, args=(client, scope.ip_families, address, unknown))
         slots.append(_slot(ResourceType.LISTENER, f"{address}_{port}", call))
     return slots
 
 
-def _table(e: Engine, scope: Scope, port: int) -> list[Slot]:
+def _sight(e: Engine, scope: Scope, port: int) -> Sight:
+    """What calls to a port see, of which some listener wants something."""
+    return e.get(sight_at, scope.sight, port) or scope.sight
+
+
+def _table(e: Engine, scope: Scope, port: int, unknown: Unknown) -> list[Slot]:
     """A port's table and its hosts."""
-    table = str(port)
-    hosts = (*e.get(hosts_at, scope.namespace, port), *e.get(free_hosts, scope.namespace, port))
+    table, sight = str(port), _sight(e, scope, port)
+    hosts = (*e.get(hosts_at, sight, port), *e.get(free_hosts, sight, port))
     slots = [_slot(ResourceType.ROUTES, table, Call(function=table_body, args=(table,)))]
     slots += [_host(e, scope, table, host, port) for host in hosts]
     # Envoy takes one host for all names a table: one that somebody wrote comes first.
-    return slots if "*" in hosts else [*slots, _fallback(e, table)]
+    return slots if "*" in hosts else [*slots, _fallback(table, unknown)]
 
 
-def _unknown_table(e: Engine) -> list[Slot]:
+def _unknown_table(unknown: Unknown) -> list[Slot]:
     """The table for requests on ports of which no service is known, and the cluster that they go by."""
     table = UNKNOWN_TABLE
     return [
         _slot(ResourceType.CLUSTER, DYNAMIC, Call(function=dynamic_cluster_body, args=())),
         _slot(ResourceType.ROUTES, table, Call(function=table_body, args=(table,))),
-        _fallback(e, table),
+        _fallback(table, unknown),
     ]
 
 
@@ -80,15 +88,16 @@ def _own_table(e: Engine, scope: Scope, host: str, port: int) -> list[Slot]:
 
 
 def _host(e: Engine, scope: Scope, table: str, host: str, port: int) -> Slot:
-    key = e.get(mesh_virtual_service, scope.namespace, host)
-    client = Client(namespace=scope.namespace, labels=client_labels(e, key, scope.labels), port=port)
+    sight = _sight(e, scope, port)
+    key = e.get(mesh_virtual_service, sight, host)
+    client = Client(sight=sight, labels=client_labels(e, key, scope.labels), port=port)
     call = Call(function=sidecar_host_body, args=(table, host, client))
     return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{host}:{port}", call)
 
 
-def _fallback(e: Engine, table: str) -> Slot:
-    call = Call(function=fallback_body, args=(table,))
-    return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{e.get(fallback_label)}", call)
+def _fallback(table: str, unknown: Unknown) -> Slot:
+    call = Call(function=fallback_body, args=(table, unknown))
+    return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{unknown.label}", call)
 
 
 def _slot(type_: ResourceType, name: str, body: Call) -> Slot:
@@ -100,14 +109,16 @@ def dynamic_cluster_body(e: Engine) -> Resource:  # every derived function takes
     return resource_of(ResourceType.CLUSTER, dynamic_cluster(DYNAMIC))
 
 
-def virtual_outbound_body(e: Engine, families: tuple[str, ...]) -> Resource:
+def virtual_outbound_body(e: Engine, families: tuple[str, ...], unknown: Unknown) -> Resource:
     """The listener that interception leads to."""
-    return listener_resource(e.get(virtual_outbound, families))
+    return listener_resource(e.get(virtual_outbound, families, unknown))
 
 
-def listener_body(e: Engine, client: Client, families: tuple[str, ...], address: str) -> Resource | None:
+def listener_body(
+    e: Engine, client: Client, families: tuple[str, ...], address: str, unknown: Unknown
+) -> Resource | None:
     """One listener behind it; None where no service wants it any more."""
-    settled = e.get(outbound_listener, client, families, address)
+    settled = e.get(outbound_listener, client, families, address, unknown)
     return listener_resource(settled) if settled else None
 
 

@@ -7,7 +7,7 @@ from meltemi.core.compose.peer_authentication import PeerModes, modes_of
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy import pb
 from meltemi.core.envoy.strict import demand_values
-from meltemi.core.model.proxy import Role, Scope, Target
+from meltemi.core.model.proxy import Answers, Role, Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
@@ -20,12 +20,12 @@ NAME = "mesh"
 def runtime_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """One resource for each proxy: Envoy does not start without it."""
     modes = e.get(modes_of, scope.namespace, scope.labels) if scope.role is Role.SIDECAR else PeerModes()
-    body = Call(function=runtime_body, args=(scope.targets, modes))
+    body = Call(function=runtime_body, args=(scope.answers, modes))
     return (Slot(type=ResourceType.RUNTIME, name=NAME, body=body),)
 
 
-def runtime_body(e: Engine, targets: tuple[Target, ...], modes: PeerModes) -> Resource:
+def runtime_body(e: Engine, answers: Answers, modes: PeerModes) -> Resource:
     """Where callers must have come by mutual TLS."""
     message = pb.Runtime(name=NAME)
-    message.layer.update(demand_values(e.get(demanded_at, targets, modes)))
+    message.layer.update(demand_values(e.get(demanded_at, answers, modes)))
     return resource_of(ResourceType.RUNTIME, message, origin=modes.origin)

@@ -8,12 +8,13 @@ from ipaddress import ip_address
 from meltemi.core.compose.destination_rules import rule_heads
 from meltemi.core.compose.gateways import selections
 from meltemi.core.compose.peer_authentication import peer_selectors
+from meltemi.core.compose.sidecars import narrows, sidecar_for, sidecar_selectors
 from meltemi.core.compose.targets import Answering, targets
 from meltemi.core.compose.virtual_services import heads
 from meltemi.core.compose.workloads import NETWORK_LABEL, locality_of, workload
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import LOCAL_CLUSTER, Key
-from meltemi.core.model.proxy import Proxy, Scope
+from meltemi.core.model.proxy import Proxy, Role, Scope
 from meltemi.core.view.route import label_names
 from meltemi.core.view.tcp_route import connection_labels
 from meltemi.core.view.traffic_policy import failover_labels
@@ -23,11 +24,15 @@ def scope_of(e: Engine, proxy: Proxy) -> Scope:
     """The scope of a proxy. Proxies that differ in nothing that matters have equal ones."""
     names = e.get(selecting_labels)
     metadata = dict(proxy.metadata)
+    labels = tuple(pair for pair in proxy.labels if pair[0] in names)
+    own = e.get(sidecar_for, proxy.namespace, labels) if proxy.role is Role.SIDECAR else None
     return Scope(
         role=proxy.role,
         namespace=proxy.namespace,
-        labels=tuple(pair for pair in proxy.labels if pair[0] in names),
+        labels=labels,
         targets=e.get(targets, e.get(answering, proxy)),
+        sidecar=own,
+        narrowed=own is not None and e.get(narrows, own),
         cluster=metadata.get("CLUSTER_ID") or LOCAL_CLUSTER,
         network=metadata.get("NETWORK", "") or dict(proxy.labels).get(NETWORK_LABEL, ""),
         locality=locality_of(dict(proxy.labels)),
@@ -43,7 +48,9 @@ def _families(addresses: tuple[str, ...]) -> tuple[str, ...]:
 
 def selecting_labels(e: Engine) -> frozenset[str]:
     """Labels of workloads that some document asks for."""
-    found = {name for h in e.get(rule_heads) for name, _ in h.selector} | e.get(peer_selectors)
+    found = (
+        {name for h in e.get(rule_heads) for name, _ in h.selector} | e.get(peer_selectors) | e.get(sidecar_selectors)
+    )
     found |= {name for chosen in e.get(selections) for name, _ in chosen.selector}
     for h in e.get(heads):
         found |= e.get(label_names, h.key) | e.get(connection_labels, h.key)

@@ -12,6 +12,7 @@ from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.view.gateway import Served, gateway_host
 from meltemi.core.view.route import Client
+from meltemi.core.view.unknown import Unknown
 from meltemi.core.view.virtual_host import VirtualHost, nobody, outbound_fallback, outbound_host
 
 
@@ -31,9 +32,9 @@ def gateway_host_body(e: Engine, table: str, served: Served, namespace: str) -> 
     return _body(e.get(gateway_host, table, served, namespace))
 
 
-def fallback_body(e: Engine, table: str) -> Resource:
+def fallback_body(e: Engine, table: str, unknown: Unknown) -> Resource:  # every derived function takes the engine
     """The virtual host of a sidecar's table for all other names."""
-    return _body(e.get(outbound_fallback, table))
+    return _body(outbound_fallback(table, unknown))
 
 
 def nobody_body(e: Engine, table: str, port: int) -> Resource:  # every derived function takes the engine

@@ -14,24 +14,26 @@ from meltemi.core.compose.registry import port_of, service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Origin
 from meltemi.core.model.mesh import InboundMode, MeshConfig
-from meltemi.core.model.registry.service import AppProtocol, Endpoint, Resolution, Service
+from meltemi.core.model.registry.service import Endpoint, Resolution, Service
 from meltemi.core.model.traffic.destination_rule import ClientTLSMode, SimpleLB
 from meltemi.core.model.units import PortNumber, Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.connection_pool import Http, Pool, effective_pool
 from meltemi.core.view.endpoints import NOWHERE, Group, assignment, preference
+from meltemi.core.view.inbound_ports import Delivery
 from meltemi.core.view.load_balancer import Balancer, Pick, effective_balancer
 from meltemi.core.view.mesh_tls import all_take_tls, identities, inner_protocol, workload_client
 from meltemi.core.view.names import (
     BLACK_HOLE_CLUSTER,
     INBOUND_PASSTHROUGH_CLUSTER,
     PASSTHROUGH_CLUSTER,
-    cluster_name,
 )
 from meltemi.core.view.outlier import Outlier, effective_outlier, panic_percent
 from meltemi.core.view.traffic_policy import Aim, Policy, policy_for
 from meltemi.core.view.upstream_tls import ClientTLS, effective_tls
 
+UNIX = "unix://"
+_AS_CALLED = ("0.0.0.0", "[::]")
 LOOPBACK = "127.0.0.6"
 """Source of connections to the own workload: interception lets what comes from here pass. Source: Istio."""
 
@@ -62,6 +64,8 @@ class Cluster(Value, frozen=True, kw_only=True):
     dns_refresh: Seconds = Seconds(60)
     source: str = ""
     """Address to connect from."""
+    port: int = 0
+    """Instead of the port of the original destination."""
     host: str = ""
     subset: str = ""
     service: str = ""
@@ -159,7 +163,7 @@ def _balancer(e: Engine, aim: Aim, policy: Policy, kind: Discovery) -> Balancer:
 
 def passthrough(settings: MeshConfig) -> Cluster:
     """To where the client wanted to go."""
-    return _as_asked(PASSTHROUGH_CLUSTER, settings, Http.CLIENT, source="")
+    return _as_asked(PASSTHROUGH_CLUSTER, _plain_pool(settings), source="")
 
 
 def black_hole(settings: MeshConfig) -> Cluster:
@@ -171,26 +175,39 @@ def black_hole(settings: MeshConfig) -> Cluster:
 
 def inbound_passthrough(settings: MeshConfig) -> Cluster:
     """To the own workload, on a port that no service names."""
-    return _as_asked(INBOUND_PASSTHROUGH_CLUSTER, settings, Http.CLIENT, source=LOOPBACK)
+    return _as_asked(INBOUND_PASSTHROUGH_CLUSTER, _plain_pool(settings), source=LOOPBACK)
 
 
-def inbound_cluster(settings: MeshConfig, target: int, protocol: AppProtocol) -> Cluster:
-    """To the own workload, on a port that a service names."""
-    http = effective_pool(None, settings, protocol).http
-    name = cluster_name("inbound", target)
-    if settings.inbound_traffic_policy.mode is InboundMode.PASSTHROUGH:
-        return _as_asked(name, settings, http, source=LOOPBACK)
-    own = Endpoint(address="127.0.0.1", port=PortNumber(target))
-    pool = Pool(connect_timeout=settings.connect_timeout, keepalive=settings.tcp_keepalive, http=http)
-    groups = (Group(locality="", endpoints=(own,)),)
-    return Cluster(name=name, discovery=Discovery.STATIC, pool=pool, groups=groups)
+def inbound_cluster(settings: MeshConfig, to: Delivery) -> Cluster:
+    """To the own workload, on a port that a service or a Sidecar names.
+
+    Source: Istio, IstioIngressListener.defaultEndpoint: `0.0.0.0:PORT` is the address that was called, at another port.
+    """
+    pool = effective_pool(to.pool, settings, to.protocol)
+    host, _, port = to.endpoint.rpartition(":")
+    if host in _AS_CALLED or (not to.endpoint and settings.inbound_traffic_policy.mode is InboundMode.PASSTHROUGH):
+        return _as_asked(to.cluster, pool, source=LOOPBACK, port=int(port or 0))
+    groups = (Group(locality="", endpoints=(_own_endpoint(to),)),)
+    return Cluster(name=to.cluster, discovery=Discovery.STATIC, pool=pool, groups=groups)
 
 
-def _as_asked(name: str, settings: MeshConfig, http: Http, *, source: str) -> Cluster:
+def _own_endpoint(to: Delivery) -> Endpoint:
+    if to.endpoint.startswith(UNIX):
+        return Endpoint(address=to.endpoint, port=PortNumber(0))
+    host, _, port = to.endpoint.rpartition(":")
+    return Endpoint(address=host.strip("[]") or "127.0.0.1", port=PortNumber(int(port or to.target)))
+
+
+def _as_asked(name: str, pool: Pool, *, source: str, port: int = 0) -> Cluster:
     return Cluster(
         name=name,
         discovery=Discovery.ORIGINAL_DST,
         balancer=Balancer(pick=Pick.ORIGINAL),
-        pool=Pool(connect_timeout=settings.connect_timeout, keepalive=settings.tcp_keepalive, http=http),
+        pool=pool,
         source=source,
+        port=port,
     )
+
+
+def _plain_pool(settings: MeshConfig) -> Pool:
+    return Pool(connect_timeout=settings.connect_timeout, keepalive=settings.tcp_keepalive, http=Http.CLIENT)

@@ -2,21 +2,19 @@
 
 Place:  compose/registry, model/traffic Destination → [view/destination] → view/route, view/tcp_route
 
-The small cells here (`only_port`, `has_port`, `alias`) stand between a service's changes and the routes to it.
+The small cells here stand between a service's changes and the routes to it.
 """
 
 from meltemi.core.compose.destination_rules import subsets_of
 from meltemi.core.compose.hosts import qualified
-from meltemi.core.compose.registry import service
-from meltemi.core.compose.visibility import visible
+from meltemi.core.compose.registry import real_host, service
+from meltemi.core.compose.visibility import ALL_PORTS, seen, visible
 from meltemi.core.engine.engine import Engine
+from meltemi.core.model.proxy import Sight
 from meltemi.core.model.registry.service import AppProtocol, Resolution
 from meltemi.core.model.traffic.common import Destination
 from meltemi.core.model.value import Value
 from meltemi.core.view.names import cluster_name
-
-MOST_ALIASES = 8
-"""Where a chain of ExternalNames is taken for a circle."""
 
 
 class Target(Value, frozen=True, kw_only=True, order=True):
@@ -34,28 +32,21 @@ class Target(Value, frozen=True, kw_only=True, order=True):
         return self.fixed or cluster_name("outbound", self.port, self.subset, self.host)
 
 
-def alias(e: Engine, host: str) -> str:
-    """The host that an ExternalName stands for; empty for every other host."""
-    found = e.get(service, host)
-    return found.alias_of if found and found.resolution is Resolution.ALIAS else ""
-
-
-def real_host(e: Engine, host: str) -> str:
-    """`host`, or what its ExternalNames lead to in the mesh."""
-    for _ in range(MOST_ALIASES):
-        to = e.get(alias, host)
-        if not to or e.get(service, to) is None:
-            return host
-        host = to
-    return host
-
-
 def ports(e: Engine, host: str) -> tuple[int, ...]:
     """Port numbers of a service that have clusters; an ExternalName has none of its own."""
     found = e.get(service, host)
     if found is None or found.resolution is Resolution.ALIAS:
         return ()
     return tuple(p.number for p in found.ports if p.protocol is not AppProtocol.UDP)
+
+
+def seen_ports(e: Engine, host: str, sight: Sight) -> tuple[int, ...]:
+    """As `ports`, of those that the Sidecar in force lets be seen."""
+    numbers = e.get(ports, host)
+    if sight.sidecar is None:
+        return numbers
+    shown = e.get(seen, host, sight.wide)
+    return numbers if ALL_PORTS in shown else tuple(n for n in numbers if n in shown)
 
 
 def target(e: Engine, written: Destination, *, namespace: str, port: int) -> Target:
@@ -71,10 +62,10 @@ def target(e: Engine, written: Destination, *, namespace: str, port: int) -> Tar
     return Target(host=host, port=number, subset=written.subset)
 
 
-def exists(e: Engine, to: Target, namespace: str) -> bool:
-    """Whether proxies in `namespace` have a cluster for it: Envoy answers 503 for a cluster it does not know."""
+def exists(e: Engine, to: Target, sight: Sight) -> bool:
+    """Whether proxies have a cluster for it: Envoy answers 503 for a cluster it does not know."""
     if to.fixed:
         return True
-    if not e.get(visible, to.host, namespace) or to.port not in e.get(ports, to.host):
+    if not e.get(visible, to.host, sight.wide) or to.port not in e.get(seen_ports, to.host, sight.wide):
         return False
-    return not to.subset or to.subset in e.get(subsets_of, to.host, namespace)
+    return not to.subset or to.subset in e.get(subsets_of, to.host, sight.namespace)

@@ -13,21 +13,18 @@ from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.virtual_services import Head, gateway_heads
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
-from meltemi.core.model.proxy import Scope
+from meltemi.core.model.proxy import Scope, Sight
 from meltemi.core.model.proxy import Target as Answered
-from meltemi.core.model.traffic.gateway import ServerTLSMode, ServerTLSSettings, TLSProtocol
 from meltemi.core.model.value import Value
 from meltemi.core.view.access_log import access_log
 from meltemi.core.view.destination import exists
 from meltemi.core.view.listener import TLS, Chain, ChainMatch, Listener, ServerTLS, Share, distinct
-from meltemi.core.view.mesh_tls import AUTHORITIES, CERTIFICATE
 from meltemi.core.view.route import Client, Route, routes_of
+from meltemi.core.view.server_tls import server_tls
 from meltemi.core.view.tcp_route import Connections, tcp_rules, tls_rules
 from meltemi.core.view.virtual_host import VirtualHost, client_labels, needed
 
 ANY = "0.0.0.0"
-
-MUTUAL = (ServerTLSMode.MUTUAL, ServerTLSMode.ISTIO_MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL)
 
 
 class Place(Value, frozen=True, kw_only=True):
@@ -142,8 +139,9 @@ def served_at(e: Engine, place: Place, table: str) -> tuple[Served, ...]:
 def gateway_host(e: Engine, table: str, served: Served, namespace: str) -> VirtualHost:
     """One host of a gateway's table: the rules of all VirtualServices bound to it, one after the other."""
     routes: list[Route] = []
+    sight = Sight(namespace=namespace)
     for binding in served.bindings:
-        client = Client(namespace=namespace, labels=binding.labels, gateways=binding.gateways, port=served.number)
+        client = Client(sight=sight, labels=binding.labels, gateways=binding.gateways, port=served.number)
         routes.extend(e.get(routes_of, binding.key, client))
         if routes and routes[-1].match.takes_all:
             break
@@ -154,7 +152,7 @@ def gateway_host(e: Engine, table: str, served: Served, namespace: str) -> Virtu
         domains=(served.domain,),
         routes=settled,
         https_only=served.https_only,
-        needs=needed(e, settled, namespace),
+        needs=needed(e, settled, sight),
         origin=tuple(dict.fromkeys(origins)),
     )
 
@@ -214,7 +212,10 @@ def _rules(e: Engine, server: Bound, place: Place) -> tuple[Connections, ...]:
         if reaches(h.export_to, place.namespace) and meeting_hosts(server, h):
             # Rules for connections rarely ask for labels, and a gateway's listener is its own anyway.
             client = Client(
-                namespace=place.namespace, labels=place.labels, gateways=(server.gateway,), port=server.number
+                sight=Sight(namespace=place.namespace),
+                labels=place.labels,
+                gateways=(server.gateway,),
+                port=server.number,
             )
             found += e.get(tls_rules if passing else tcp_rules, h.key, client)
     return tuple(found)
@@ -242,39 +243,4 @@ def _server_names(server: Bound) -> tuple[str, ...]:
 def _needs(e: Engine, servers: tuple[Bound, ...], place: Place) -> frozenset[str]:
     rules = (r for s in servers if not s.speaks_http for r in _rules(e, s, place))
     targets = dict.fromkeys(to for r in rules for to, _ in r.splits)
-    return frozenset(to.cluster for to in targets if e.get(exists, to, place.namespace))
-
-
-def server_tls(written: ServerTLSSettings, *, http: bool) -> ServerTLS:
-    """Settle the TLS of a server. Secrets are asked for by the names that Istio's agents use."""
-    mutual = written.mode in MUTUAL
-    own = written.mode is ServerTLSMode.ISTIO_MUTUAL
-    secrets, trusted = ((CERTIFICATE,), AUTHORITIES) if own else _secrets(written)
-    several = tuple((c.server_certificate, c.private_key) for c in written.tls_certificates)
-    single = ((written.server_certificate, written.private_key),) if written.server_certificate else ()
-    return ServerTLS(
-        secrets=secrets,
-        trusted_secret=trusted if mutual else "",
-        certificates=() if secrets else several or single,
-        trusted_file=written.ca_certificates if mutual and not trusted else "",
-        revoked_file=written.ca_crl,
-        client_certificate=mutual and written.mode is not ServerTLSMode.OPTIONAL_MUTUAL,
-        subject_alt_names=written.subject_alt_names,
-        spki_hashes=written.verify_certificate_spki,
-        certificate_hashes=written.verify_certificate_hash,
-        min_version=_version(written.min_protocol_version),
-        max_version=_version(written.max_protocol_version),
-        ciphers=written.cipher_suites,
-        alpn=("h2", "http/1.1") if http else (),
-    )
-
-
-def _secrets(written: ServerTLSSettings) -> tuple[tuple[str, ...], str]:
-    """(certificate secrets, secret of the CAs) of credentials kept in the gateway's namespace."""
-    names = written.credential_names or ((written.credential_name,) if written.credential_name else ())
-    trusted = written.ca_cert_credential_name or (f"{names[0]}-cacert" if names else "")
-    return tuple(f"kubernetes://{n}" for n in names), f"kubernetes://{trusted}" if trusted else ""
-
-
-def _version(written: TLSProtocol) -> str:
-    return "" if written is TLSProtocol.TLS_AUTO else written.value.replace("TLSV", "TLSv")
+    return frozenset(to.cluster for to in targets if e.get(exists, to, Sight(namespace=place.namespace)))

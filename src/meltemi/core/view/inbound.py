@@ -1,49 +1,35 @@
 """What a sidecar does with calls to its own workload.
 
-Place:  model/proxy Scope.targets → [view/inbound] → envoy/inbound, pipeline/inbound
+Place:  view/inbound_ports → [view/inbound] → envoy/inbound, pipeline/inbound
 Source: Istio, "Understanding Traffic Routing", inbound traffic; "Protocol Selection"
 
-One listener takes everything that interception leads to it. Ports that a service names have chains of their own; the
-first bytes decide on ports without a declared protocol, and on ports that no service names (view/inbound_chains).
+One listener takes everything that interception leads to it. Ports that a service or a Sidecar names have chains of
+their own; the first bytes decide on ports without a declared protocol, and on all others (view/inbound_chains).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import structs
 
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.peer_authentication import PeerModes
-from meltemi.core.compose.registry import port_of, service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Origin
-from meltemi.core.model.proxy import Target
+from meltemi.core.model.proxy import Answers
 from meltemi.core.model.registry.service import AppProtocol
 from meltemi.core.model.security.peer_authentication import MutualTLSMode
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.access_log import LogTo, access_log
-from meltemi.core.view.inbound_chains import InboundChain, chain, entries
-from meltemi.core.view.listener import ChainMatch, ServerTLS
+from meltemi.core.view.inbound_chains import Entry, InboundChain, chain, entries
+from meltemi.core.view.inbound_ports import Port, inbound_ports
+from meltemi.core.view.listener import TLS, ChainMatch, ServerTLS
 from meltemi.core.view.mesh_tls import workload_tls
-from meltemi.core.view.names import BLACK_HOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, cluster_name
+from meltemi.core.view.names import BLACK_HOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER
+from meltemi.core.view.server_tls import server_tls
 
 NAME = "virtualInbound"
 WILDCARDS = {"ipv4": "0.0.0.0", "ipv6": "::"}
-
-
-class Port(Value, frozen=True, kw_only=True):
-    """One port of the workload that a service names."""
-
-    target: int
-    """The workload's port."""
-    number: int
-    """The service's port."""
-    host: str
-    protocol: AppProtocol
-
-    @property
-    def cluster(self) -> str:
-        return cluster_name("inbound", self.target)
 
 
 class Inbound(Value, frozen=True, kw_only=True):
@@ -52,9 +38,9 @@ class Inbound(Value, frozen=True, kw_only=True):
     name: str = NAME
     addresses: tuple[str, ...]
     port: int
+    intercepts: bool = True
+    """False: callers address the listener itself."""
     chains: tuple[InboundChain, ...]
-    sniffed: tuple[int, ...] = ()
-    """Ports on which the first bytes tell HTTP from anything else."""
     declared: tuple[int, ...] = ()
     """Ports on which nothing is to be found out: a server that speaks first must not wait."""
     detection_timeout: Seconds = Seconds(0)
@@ -63,45 +49,51 @@ class Inbound(Value, frozen=True, kw_only=True):
     origin: tuple[Origin, ...] = ()
 
 
-def inbound_ports(e: Engine, targets: tuple[Target, ...]) -> Mapping[int, Port]:
-    """The workload's port → what the oldest service that names it says of it."""
-    found: dict[int, tuple[tuple[str, str], Port]] = {}
-    for t in targets:
-        owner, written = e.get(service, t.host), e.get(port_of, t.host, t.port)
-        if owner is None or written is None or written.protocol is AppProtocol.UDP:
-            continue
-        age = (owner.created or "\uffff", t.host)
-        port = Port(target=t.target, number=t.port, host=t.host, protocol=written.protocol)
-        if t.target not in found or age < found[t.target][0]:
-            found[t.target] = (age, port)
-    return {target: port for target, (_, port) in sorted(found.items())}
-
-
-def port_at(e: Engine, targets: tuple[Target, ...], target: int) -> Port | None:
-    """One port of the workload."""
-    return e.get(inbound_ports, targets).get(target)
-
-
-def inbound_listener(e: Engine, targets: tuple[Target, ...], families: tuple[str, ...], modes: PeerModes) -> Inbound:
+def inbound_listener(e: Engine, answers: Answers, families: tuple[str, ...], modes: PeerModes) -> Inbound:
     """The listener for all calls to the workload. `modes`: what it demands of callers."""
     settings = mesh(e)
-    ports = e.get(inbound_ports, targets)
+    ports = e.get(inbound_ports, answers)
     own, tls = settings.proxy_inbound_listen_port, workload_tls(settings)
     named = (c for port in ports.values() for c in _chains(port, modes.at(port.target), tls))
     others = (c for number in _unnamed(modes, ports) for c in _passing(number, modes.at(number), tls))
     chains = (_loop(own), *named, *others)
-    services = [found.origin for port in ports.values() if (found := e.get(service, port.host))]
     return Inbound(
         addresses=tuple(WILDCARDS[f] for f in WILDCARDS if f in families) or (WILDCARDS["ipv4"],),
         port=own,
         chains=chains,
-        sniffed=tuple(n for n, port in ports.items() if port.protocol is AppProtocol.AUTO),
-        declared=tuple(n for n, port in ports.items() if port.protocol is not AppProtocol.AUTO),
+        declared=_declared(ports.values()),
         detection_timeout=settings.protocol_detection_timeout,
         access_log=e.get(access_log),
         needs=frozenset(c.cluster for c in chains),
-        origin=tuple(dict.fromkeys((*services, *modes.origin))),
+        origin=tuple(dict.fromkeys((*(port.origin for port in ports.values()), *modes.origin))),
     )
+
+
+def own_listener(e: Engine, answers: Answers, target: int, modes: PeerModes) -> Inbound | None:
+    """A listener at one port, which callers reach without interception; None where the Sidecar wants none any more.
+
+    Source: Istio, message IstioIngressListener: `captureMode: NONE`.
+    """
+    settings, port = mesh(e), e.get(inbound_ports, answers).get(target)
+    if port is None or not port.bind:
+        return None
+    chains = tuple(_chains(port, modes.at(target), workload_tls(settings)))
+    return Inbound(
+        name=f"{port.bind}_{target}",
+        addresses=(port.bind,),
+        port=target,
+        intercepts=False,
+        chains=chains,
+        declared=_declared((port,)),
+        detection_timeout=settings.protocol_detection_timeout,
+        access_log=e.get(access_log),
+        needs=frozenset(c.cluster for c in chains),
+        origin=(port.origin, *modes.origin),
+    )
+
+
+def _declared(ports: Iterable[Port]) -> tuple[int, ...]:
+    return tuple(port.target for port in ports if port.protocol is not AppProtocol.AUTO)
 
 
 def _loop(own: int) -> InboundChain:
@@ -110,6 +102,7 @@ def _loop(own: int) -> InboundChain:
 
 
 def _chains(port: Port, mode: MutualTLSMode, tls: ServerTLS) -> Iterator[InboundChain]:
+    """The ways into one port. Its own TLS counts where the mesh's is off (Istio, IstioIngressListener.tls)."""
     base = InboundChain(
         name=f"0.0.0.0_{port.target}",
         match=ChainMatch(port=port.target),
@@ -118,7 +111,12 @@ def _chains(port: Port, mode: MutualTLSMode, tls: ServerTLS) -> Iterator[Inbound
         number=port.number,
         operation=f"{port.host}:{port.number}/*",
     )
-    return (chain(entry, base, tls) for entry in entries(port.protocol, mode))
+    if port.tls is not None and mode is MutualTLSMode.DISABLE:
+        http = port.protocol is AppProtocol.HTTPS
+        entry = Entry(suffix="-tls", transport=TLS, mutual=True, http=http)
+        yield chain(entry, base, server_tls(port.tls, http=http))
+        return
+    yield from (chain(entry, base, tls) for entry in entries(port.protocol, mode))
 
 
 def _unnamed(modes: PeerModes, ports: Mapping[int, Port]) -> Iterator[int]:

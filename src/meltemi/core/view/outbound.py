@@ -11,14 +11,20 @@ its address range, by the server name of TLS, or (one per port) as what is left 
 from collections.abc import Mapping
 from enum import StrEnum
 
+from msgspec import structs
+
 from meltemi.core.compose.hosts import is_ip, is_range, plain_range
 from meltemi.core.compose.mesh import mesh
+from meltemi.core.compose.protocols import entry_protocol
 from meltemi.core.compose.registry import endpoints, service
+from meltemi.core.compose.sidecars import egress, narrow, sight_at
 from meltemi.core.compose.virtual_services import mesh_virtual_service
 from meltemi.core.compose.visibility import visible_hosts
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Origin
+from meltemi.core.model.proxy import Sight
 from meltemi.core.model.registry.service import AppProtocol, Resolution, Service, ServicePort
+from meltemi.core.model.traffic.sidecar import CaptureMode
 from meltemi.core.model.value import Value
 from meltemi.core.view.access_log import access_log
 from meltemi.core.view.destination import Target, exists
@@ -26,10 +32,12 @@ from meltemi.core.view.listener import PLAIN_HTTP, RAW, TLS, Chain, ChainMatch, 
 from meltemi.core.view.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER
 from meltemi.core.view.route import Client
 from meltemi.core.view.tcp_route import Connections, connection_labels, tcp_rules, tls_rules
-from meltemi.core.view.unknown import resolves_names, unknown_destination
+from meltemi.core.view.unknown import Unknown
 
 ANY = "0.0.0.0"
 ANY_V6 = "::"
+LOCAL = "127.0.0.1"
+"""Where a listener binds that a Sidecar wants without interception, if it does not say where. Source: Istio."""
 RESERVED = frozenset({15000, 15001, 15006, 15008, 15020, 15021, 15090})
 """Ports that the proxy itself listens on, on all addresses: Envoy refuses a second listener there, so that services on
 these ports have listeners of their own addresses only."""
@@ -58,6 +66,8 @@ class Wish(Value, frozen=True, kw_only=True):
     speech: Speech
     ranges: tuple[str, ...] = ()
     """Only these destinations, where the address says less."""
+    binds: bool = False
+    """Clients call the listener itself; nothing is intercepted."""
 
 
 def wishes(e: Engine, host: str) -> tuple[Wish, ...]:
@@ -102,24 +112,45 @@ def _speech(protocol: AppProtocol) -> Speech | None:
     return Speech.AUTO if protocol is AppProtocol.AUTO else Speech.TCP
 
 
-def listener_wishes(e: Engine, namespace: str) -> Mapping[tuple[str, int], tuple[Wish, ...]]:
-    """(address, port) → what services want of that listener, the oldest first, for clients of a namespace."""
+def listener_wishes(e: Engine, sight: Sight) -> Mapping[tuple[str, int], tuple[Wish, ...]]:
+    """(address, port) → what services want of that listener, the oldest first."""
     found: dict[tuple[str, int], list[Wish]] = {}
-    for host in e.get(visible_hosts, namespace):
-        for wish in e.get(wishes, host):
-            found.setdefault((wish.address, wish.port), []).append(wish)
+    for port, one in e.get(narrow, sight):
+        for host in e.get(visible_hosts, one):
+            for wish in e.get(wishes, host) if port is None else e.get(placed_wishes, host, one):
+                if e.get(sight_at, sight, wish.port) == one:
+                    found.setdefault((wish.address, wish.port), []).append(wish)
     return {place: tuple(sorted(ws, key=lambda w: w.age)) for place, ws in sorted(found.items())}
 
 
-def wishes_at(e: Engine, namespace: str, address: str, port: int) -> tuple[Wish, ...]:
+def placed_wishes(e: Engine, host: str, sight: Sight) -> tuple[Wish, ...]:
+    """What one service wants of the egress listener that a Sidecar has for a port of its own.
+
+    Source: Istio, message IstioEgressListener: `bind` is where it listens, `port` what is spoken there.
+    """
+    listener, found = e.get(egress, sight)[sight.listener or 0], e.get(service, host)
+    written = listener.port
+    port = next((p for p in found.ports if written and p.number == written.number), None) if found else None
+    if found is None or port is None or written is None or found.resolution is Resolution.ALIAS:
+        return ()
+    spoken = entry_protocol(written.protocol, written.name, port.number) if written.protocol else port.protocol
+    wanted = _wishes_of_port(e, found, structs.replace(port, protocol=spoken))
+    binds = listener.capture_mode is CaptureMode.NONE
+    place = listener.bind or (LOCAL if binds else "")
+    if not place:
+        return wanted
+    return tuple(structs.replace(wish, address=place, ranges=(), binds=binds) for wish in wanted[:1])
+
+
+def wishes_at(e: Engine, sight: Sight, address: str, port: int) -> tuple[Wish, ...]:
     """What services want of one listener."""
-    return e.get(listener_wishes, namespace).get((address, port), ())
+    return e.get(listener_wishes, sight.wide).get((address, port), ())
 
 
-def asked_labels(e: Engine, namespace: str, address: str, port: int) -> frozenset[str]:
+def asked_labels(e: Engine, sight: Sight, address: str, port: int) -> frozenset[str]:
     """Labels of the client that the rules for one listener's connections ask for."""
-    hosts = {w.host for w in e.get(wishes_at, namespace, address, port) if w.speech is not Speech.HTTP}
-    keys = {e.get(mesh_virtual_service, namespace, host) for host in hosts}
+    hosts = {w.host for w in e.get(wishes_at, sight, address, port) if w.speech is not Speech.HTTP}
+    keys = {e.get(mesh_virtual_service, sight, host) for host in hosts}
     return frozenset(name for key in keys if key for name in e.get(connection_labels, key))
 
 
@@ -128,9 +159,9 @@ def own_table(host: str, port: int) -> str:
     return f"{host}:{port}"
 
 
-def sniffed_tables(e: Engine, namespace: str) -> tuple[tuple[str, int], ...]:
+def sniffed_tables(e: Engine, sight: Sight) -> tuple[tuple[str, int], ...]:
     """(host, port) of services that have a route table of their own."""
-    found = e.get(listener_wishes, namespace).items()
+    found = e.get(listener_wishes, sight).items()
     return tuple(dict.fromkeys((w.host, w.port) for (address, _), wanted in found for w in sniffed(address, wanted)))
 
 
@@ -140,9 +171,9 @@ def sniffed(address: str, wanted: tuple[Wish, ...]) -> tuple[Wish, ...]:
     return tuple(auto)
 
 
-def fallback(e: Engine, name: str) -> Chain:
+def fallback(name: str, unknown: Unknown) -> Chain:
     """The chain for what no service stands for."""
-    cluster = e.get(unknown_destination)
+    cluster = unknown.of_connections
     return Chain(name=name, shares=(Share(cluster=cluster),), stat_prefix=cluster)
 
 
@@ -151,7 +182,7 @@ def any_addresses(families: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(a for family, a in (("ipv4", ANY), ("ipv6", ANY_V6)) if family in families) or (ANY,)
 
 
-def virtual_outbound(e: Engine, families: tuple[str, ...]) -> Listener:
+def virtual_outbound(e: Engine, families: tuple[str, ...], unknown: Unknown) -> Listener:
     """Where interception leads to: hands connections to the listener of their destination, or lets them pass."""
     port = mesh(e).proxy_listen_port
     # What is addressed to this port itself would come back here for ever.
@@ -161,10 +192,9 @@ def virtual_outbound(e: Engine, families: tuple[str, ...]) -> Listener:
         shares=(Share(cluster=BLACK_HOLE_CLUSTER),),
         stat_prefix=BLACK_HOLE_CLUSTER,
     )
-    cluster = e.get(unknown_destination)
-    by_name = e.get(resolves_names)
-    unknown = ChainMatch(transport=RAW, protocols=PLAIN_HTTP)
-    http = Chain(name="virtualOutbound-http", match=unknown, table=UNKNOWN_TABLE, stat_prefix="outbound_unknown")
+    by_name = unknown.resolves_names
+    plain = ChainMatch(transport=RAW, protocols=PLAIN_HTTP)
+    http = Chain(name="virtualOutbound-http", match=plain, table=UNKNOWN_TABLE, stat_prefix="outbound_unknown")
     return Listener(
         name="virtualOutbound",
         addresses=any_addresses(families),
@@ -172,40 +202,44 @@ def virtual_outbound(e: Engine, families: tuple[str, ...]) -> Listener:
         binds=True,
         use_original_destination=True,
         chains=(loop, http) if by_name else (loop,),
-        default=fallback(e, "virtualOutbound-catchall-tcp"),
+        default=fallback("virtualOutbound-catchall-tcp", unknown),
         inspect_tls=by_name,
         inspect_http=by_name,
         detection_timeout=mesh(e).protocol_detection_timeout,
-        resolves_names=e.get(resolves_names),
+        resolves_names=by_name,
         access_log=e.get(access_log),
-        needs=frozenset((cluster, BLACK_HOLE_CLUSTER)),
+        needs=unknown.needs | {BLACK_HOLE_CLUSTER},
     )
 
 
-def outbound_listener(e: Engine, client: Client, families: tuple[str, ...], address: str) -> Listener | None:
+def outbound_listener(
+    e: Engine, client: Client, families: tuple[str, ...], address: str, unknown: Unknown
+) -> Listener | None:
     """One listener behind `virtualOutbound`; None where no service wants it any more."""
     port = client.port
-    wanted = e.get(wishes_at, client.namespace, address, port)
+    wanted = e.get(wishes_at, client.sight, address, port)
     if not wanted:
         return None
     plan = _Plan(e, client, wildcard=address == ANY)
     plan.take(wanted)
     sniffs = any(w.speech in (Speech.HTTP, Speech.AUTO) for w in wanted)
     names = any(c.match.server_names or c.match.transport for c in plan.chains)
-    default = plan.default or fallback(e, "PassthroughFilterChain")
+    default = plan.default or fallback("PassthroughFilterChain", unknown)
     clusters = {s.cluster for c in (*plan.chains, default) for s in c.shares}
+    known = plan.known | {PASSTHROUGH_CLUSTER, BLACK_HOLE_CLUSTER} | unknown.needs
     return Listener(
         name=f"{address}_{port}",
         addresses=any_addresses(families) if address == ANY else (address,),
         port=port,
+        binds=any(w.binds for w in wanted),
         chains=distinct(tuple(plan.chains)),
         default=default,
         inspect_tls=names or sniffs,
         inspect_http=sniffs,
         detection_timeout=mesh(e).protocol_detection_timeout,
-        resolves_names=e.get(resolves_names),
+        resolves_names=unknown.resolves_names,
         access_log=e.get(access_log),
-        needs=frozenset(clusters & plan.known) | (clusters & {PASSTHROUGH_CLUSTER, BLACK_HOLE_CLUSTER}),
+        needs=frozenset(clusters & known),
         origin=tuple(dict.fromkeys(plan.origins)),
     )
 
@@ -242,7 +276,7 @@ class _Plan:
         self.chains.append(Chain(name=f"{table}-http", match=match, table=table, stat_prefix=f"outbound_{table}"))
 
     def _bytes(self, wish: Wish, *, by_name: bool) -> None:
-        key = self._e.get(mesh_virtual_service, self._client.namespace, wish.host)
+        key = self._e.get(mesh_virtual_service, self._client.sight, wish.host)
         named = self._e.get(tls_rules, key, self._client) if key and wish.speech is Speech.TLS else ()
         for rule in named:
             self._rule(wish, rule, names=rule.server_names, by_name=True)
@@ -293,5 +327,5 @@ class _Plan:
             self.chains.append(chain)
 
     def _note(self, to: Target) -> None:
-        if self._e.get(exists, to, self._client.namespace):
+        if self._e.get(exists, to, self._client.sight):
             self.known |= {to.cluster}

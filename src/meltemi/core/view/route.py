@@ -7,6 +7,7 @@ from meltemi.core.compose.delegates import Rule, http_rules
 from meltemi.core.compose.virtual_services import MESH, gateway_name, gateways_of, virtual_service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
+from meltemi.core.model.proxy import Sight
 from meltemi.core.model.traffic.virtual_service import HTTPMatchRequest, HTTPRouteDestination
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
@@ -39,13 +40,17 @@ NOWHERE = 503
 class Client(Value, frozen=True, kw_only=True):
     """All that the choice of routes may depend on."""
 
-    namespace: str
+    sight: Sight
     labels: tuple[tuple[str, str], ...] = ()
     """Only those that some `sourceLabels` of the document in question names."""
     gateways: tuple[str, ...] = (MESH,)
     """`mesh` for a sidecar, else the Gateways (`namespace/name`) whose servers share the table."""
     port: int
     """To which requests are addressed: of the service, or of the Gateway's server."""
+
+    @property
+    def namespace(self) -> str:
+        return self.sight.namespace
 
 
 class Split(Value, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from meltemi.core.compose.visibility import visible
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Path
 from meltemi.core.model.finding import Finding
+from meltemi.core.model.proxy import Sight
 from meltemi.core.model.registry.service import AppProtocol, Service
 from meltemi.core.model.traffic.common import Destination
 from meltemi.core.model.traffic.gateway import ServerTLSMode
@@ -103,7 +104,7 @@ def _destinations(e: Engine, key: Key) -> Iterator[tuple[Path, Destination]]:
 
 def _destination(e: Engine, written: Destination, key: Key, path: Path) -> Iterator[Finding]:
     to = target(e, written, namespace=key.namespace, port=0)
-    if not e.get(visible, to.host, key.namespace):
+    if not e.get(visible, to.host, Sight(namespace=key.namespace)):
         tip = "requests that come here are answered 503; apply a Service or ServiceEntry, or correct the name"
         yield _on(key, warning("M3101", at(path, "host"), f"there is no service {to.host!r} for this namespace", tip))
         return
@@ -151,7 +152,7 @@ def host_conflicts(e: Engine) -> tuple[Finding, ...]:
     for h in e.get(heads):
         spaces = (h.key.namespace,) if MESH in h.gateways else ()
         for space in spaces:
-            winners = e.get(mesh_winners, space)
+            winners = e.get(mesh_winners, Sight(namespace=space))
             for i, host in enumerate(h.hosts):
                 winner = winners.get(host, h.key)
                 if winner != h.key:
@@ -212,7 +213,7 @@ def _undeclared(found: Service) -> Iterator[Finding]:
 
 def _hidden(e: Engine, found: Service) -> Iterator[Finding]:
     """Connections have one owner per address and port; only names and address ranges tell more of them apart."""
-    wanted = e.get(listener_wishes, found.namespace)
+    wanted = e.get(listener_wishes, Sight(namespace=found.namespace))
     for i, port in enumerate(found.ports):
         for address in (ANY, *found.addresses):
             rivals = [
@@ -228,12 +229,13 @@ def _hidden(e: Engine, found: Service) -> Iterator[Finding]:
 
 def _names_taken(e: Engine, found: Service) -> Iterator[Finding]:
     """Names that lead to another service in the same route table."""
+    sight = Sight(namespace=found.namespace)
     for port in found.ports:
-        table = e.get(hosts_at, found.namespace, port.number)
+        table = e.get(hosts_at, sight, port.number)
         if found.host not in table:
             continue
-        wanted = e.get(claim, found.host, found.namespace)
-        own = e.get(domains_of, found.namespace, port.number, found.host)
+        wanted = e.get(claim, found.host, sight)
+        own = e.get(domains_of, sight, port.number, found.host)
         lost = [name for name in (*wanted.full, *wanted.others) if name not in own]
         if lost:
             message = f"on port {port.number} another service answers to {', '.join(map(repr, lost))}"

@@ -7,10 +7,10 @@ Source: Envoy keeps the connections of a listener that is changed; what an exten
 
 from meltemi.core.compose.peer_authentication import PeerModes
 from meltemi.core.engine.engine import Engine
-from meltemi.core.model.proxy import Target
+from meltemi.core.model.proxy import Answers
 from meltemi.core.model.security.peer_authentication import MutualTLSMode
 from meltemi.core.model.value import Value
-from meltemi.core.view.inbound import inbound_ports
+from meltemi.core.view.inbound_ports import inbound_ports
 
 
 class Demand(Value, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ def demand(e: Engine, modes: PeerModes) -> Demand:
     return Demand(everywhere=everywhere, ports=differing)
 
 
-def demanded_at(e: Engine, targets: tuple[Target, ...], modes: PeerModes) -> tuple[int, ...]:
+def demanded_at(e: Engine, answers: Answers, modes: PeerModes) -> tuple[int, ...]:
     """Of the workload's ports that have chains of their own, those where it is demanded; 0 stands for all others."""
-    ports = {0, *e.get(inbound_ports, targets), *(number for number, _ in modes.ports)}
+    ports = {0, *e.get(inbound_ports, answers), *(number for number, _ in modes.ports)}
     return tuple(sorted(port for port in ports if modes.at(port) is MutualTLSMode.STRICT))

@@ -10,19 +10,20 @@ by its first bytes. A name may stand in a table once: `table_domains` decides wh
 from collections.abc import Mapping
 
 from meltemi.core.compose.hosts import covers, is_ip, short_names
-from meltemi.core.compose.registry import hosts, service
+from meltemi.core.compose.registry import alias, hosts, real_host, service
+from meltemi.core.compose.sidecars import narrow, sight_at
 from meltemi.core.compose.virtual_services import mesh_hosts, mesh_virtual_service
 from meltemi.core.compose.visibility import visible, visible_hosts
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
+from meltemi.core.model.proxy import Sight
 from meltemi.core.model.registry.service import AppProtocol, Resolution
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
-from meltemi.core.view.destination import Target, alias, exists, real_host
-from meltemi.core.view.names import BLACK_HOLE_CLUSTER
+from meltemi.core.view.destination import Target, exists
 from meltemi.core.view.rewrite import Answer
 from meltemi.core.view.route import Client, Route, Split, default_route, label_names, routes_of
-from meltemi.core.view.unknown import fallback_label, unknown_host
+from meltemi.core.view.unknown import DYNAMIC, Unknown
 
 HTTP_PORT = 80
 """Where hosts of VirtualServices are served that no service stands for. Source: Istio."""
@@ -67,27 +68,29 @@ def http_ports(e: Engine, host: str) -> tuple[int, ...]:
     return tuple(p.number for p in found.ports if p.protocol.is_http or p.protocol is AppProtocol.AUTO)
 
 
-def table_hosts(e: Engine, namespace: str) -> Mapping[int, tuple[str, ...]]:
-    """Port → services whose HTTP calls are routed there, for clients of a namespace."""
+def table_hosts(e: Engine, sight: Sight) -> Mapping[int, tuple[str, ...]]:
+    """Port → services whose HTTP calls are routed there."""
     tables: dict[int, list[str]] = {}
-    for host in e.get(visible_hosts, namespace):
-        for port in e.get(http_ports, host):
-            tables.setdefault(port, []).append(host)
+    for _, one in e.get(narrow, sight):
+        for host in e.get(visible_hosts, one):
+            for port in e.get(http_ports, host):
+                if e.get(sight_at, sight, port) == one:
+                    tables.setdefault(port, []).append(host)
     return {port: tuple(found) for port, found in sorted(tables.items())}
 
 
-def hosts_at(e: Engine, namespace: str, port: int) -> tuple[str, ...]:
+def hosts_at(e: Engine, sight: Sight, port: int) -> tuple[str, ...]:
     """Services in one table."""
-    return e.get(table_hosts, namespace).get(port, ())
+    return e.get(table_hosts, sight.wide).get(port, ())
 
 
-def free_hosts(e: Engine, namespace: str, port: int) -> tuple[str, ...]:
+def free_hosts(e: Engine, sight: Sight, port: int) -> tuple[str, ...]:
     """Hosts of VirtualServices for which there is no service; they are served on port 80 only."""
     if port != HTTP_PORT:
         return ()
-    services = e.get(hosts_at, namespace, port)
+    services = e.get(hosts_at, sight, port)
     real = frozenset(services)
-    return tuple(sorted(h for h in e.get(mesh_hosts, namespace) if h not in real and not _stands_for_some(h, services)))
+    return tuple(sorted(h for h in e.get(mesh_hosts, sight) if h not in real and not _stands_for_some(h, services)))
 
 
 def _stands_for_some(host: str, services: tuple[str, ...]) -> bool:
@@ -108,12 +111,14 @@ def aliases_of(e: Engine, host: str) -> tuple[str, ...]:
     return e.get(aliases).get(host, ())
 
 
-def claim(e: Engine, host: str, namespace: str) -> Claim:
-    """What clients in `namespace` may call one host by."""
+def claim(e: Engine, host: str, sight: Sight) -> Claim:
+    """What clients may call one host by."""
     found = e.get(service, host)
     if found is None:
         return Claim(age=("\uffff", host), full=(host,), others=())
-    named = [n for a in e.get(aliases_of, host) if e.get(visible, a, namespace) for n in short_names(a, namespace)]
+    namespace = sight.namespace
+    others = (a for a in e.get(aliases_of, host) if e.get(visible, a, sight.wide))
+    named = [name for other in others for name in short_names(other, namespace)]
     own = short_names(host, namespace) if found.kubernetes else (host,)
     dotted = () if host.startswith("*") else (f"{host}.",)
     addresses = tuple(_bare(a) for a in found.addresses if is_ip(a))
@@ -129,10 +134,10 @@ def _bare(address: str) -> str:
     return f"[{plain}]" if ":" in plain else plain
 
 
-def table_domains(e: Engine, namespace: str, port: int) -> Mapping[str, tuple[str, ...]]:
+def table_domains(e: Engine, sight: Sight, port: int) -> Mapping[str, tuple[str, ...]]:
     """Host → the names that it answers to in one table. Nobody loses the full name; else the oldest wins."""
-    table = (*e.get(hosts_at, namespace, port), *e.get(free_hosts, namespace, port))
-    claims = {host: e.get(claim, host, namespace) for host in table}
+    table = (*e.get(hosts_at, sight, port), *e.get(free_hosts, sight, port))
+    claims = {host: e.get(claim, host, sight) for host in table}
     taken = {name for c in claims.values() for name in c.full}
     domains = {host: list(c.full) for host, c in claims.items()}
     for host, c in sorted(claims.items(), key=lambda item: item[1].age):
@@ -143,9 +148,9 @@ def table_domains(e: Engine, namespace: str, port: int) -> Mapping[str, tuple[st
     return {host: tuple(names) for host, names in domains.items()}
 
 
-def domains_of(e: Engine, namespace: str, port: int, host: str) -> tuple[str, ...]:
+def domains_of(e: Engine, sight: Sight, port: int, host: str) -> tuple[str, ...]:
     """The names of one host in one table."""
-    return e.get(table_domains, namespace, port).get(host, (host,))
+    return e.get(table_domains, sight, port).get(host, (host,))
 
 
 def client_labels(e: Engine, key: Key | None, labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
@@ -158,8 +163,8 @@ def client_labels(e: Engine, key: Key | None, labels: tuple[tuple[str, str], ...
 
 def outbound_host(e: Engine, table: str, host: str, client: Client) -> VirtualHost | None:
     """One host of a sidecar's table; None where no rule speaks of a host without a service."""
-    namespace, port = client.namespace, client.port
-    key = e.get(mesh_virtual_service, namespace, host)
+    sight, port = client.sight, client.port
+    key = e.get(mesh_virtual_service, sight, host)
     routes = e.get(routes_of, key, client) if key else ()
     found = e.get(service, host)
     if not routes:
@@ -170,22 +175,23 @@ def outbound_host(e: Engine, table: str, host: str, client: Client) -> VirtualHo
     origins = [r.origin for r in routes if r.origin] + ([found.origin] if found else [])
     return VirtualHost(
         name=f"{table}/{host}:{port}",
-        domains=("*",) if own_table else e.get(domains_of, namespace, port, host),
+        domains=("*",) if own_table else e.get(domains_of, sight, port, host),
         routes=routes,
-        needs=needed(e, routes, namespace),
+        needs=needed(e, routes, sight),
         origin=tuple(dict.fromkeys(origins)),
     )
 
 
-def outbound_fallback(e: Engine, table: str) -> VirtualHost:
-    """Who answers for names that nobody in a sidecar's table has: the original destination, or an error."""
-    cluster, label = e.get(unknown_host), e.get(fallback_label)
-    name = f"{table}/{label}"
-    if cluster == BLACK_HOLE_CLUSTER:
+def outbound_fallback(table: str, unknown: Unknown) -> VirtualHost:
+    """Who answers for names that nobody in a sidecar's table has: the original destination, a proxy, or an error."""
+    name, label = f"{table}/{unknown.label}", unknown.label
+    if unknown.refused:
         refusal = Route(name=label, answer=Answer(status=502), retry=None)
         return VirtualHost(name=name, domains=("*",), routes=(refusal,))
-    pass_on = Route(name=label, splits=(Split(to=Target(host="", port=0, fixed=cluster)),), retry=None)
-    return VirtualHost(name=name, domains=("*",), routes=(pass_on,), needs=frozenset((cluster,)))
+    to = Target(host="", port=0, fixed=unknown.of_requests)
+    pass_on = Route(name=label, splits=(Split(to=to),), retry=None)
+    needs = frozenset((DYNAMIC,)) if unknown.resolves_names else unknown.needs
+    return VirtualHost(name=name, domains=("*",), routes=(pass_on,), needs=needs)
 
 
 def nobody(table: str, port: int) -> VirtualHost:
@@ -193,7 +199,7 @@ def nobody(table: str, port: int) -> VirtualHost:
     return VirtualHost(name=f"{table}/blackhole:{port}", domains=("*",))
 
 
-def needed(e: Engine, routes: tuple[Route, ...], namespace: str) -> frozenset[str]:
+def needed(e: Engine, routes: tuple[Route, ...], sight: Sight) -> frozenset[str]:
     """Clusters that exist and that some of the routes name."""
     targets = dict.fromkeys(t for r in routes for t in r.targets)
-    return frozenset(t.cluster for t in targets if e.get(exists, t, namespace))
+    return frozenset(t.cluster for t in targets if e.get(exists, t, sight))

@@ -1,4 +1,4 @@
-"""Sidecar, WorkloadGroup and ProxyConfig: kinds that are read and have no effect yet.
+"""Sidecar, WorkloadGroup and ProxyConfig (the last two are read and have no effect yet).
 
 Place:  model/traffic → check/sidecar, check/workload_entry
 API:    networking.istio.io v1, v1beta1, v1alpha3

@@ -1,0 +1,46 @@
+"""TLS that a proxy terminates as it is written: at gateways, and at a Sidecar's ingress listeners.
+
+Place:  model/traffic ServerTLSSettings → [view/server_tls] → view/{gateway,inbound}
+Source: Istio, message ServerTLSSettings
+"""
+
+from meltemi.core.model.traffic.gateway import ServerTLSMode, ServerTLSSettings, TLSProtocol
+from meltemi.core.view.listener import ServerTLS
+from meltemi.core.view.mesh_tls import AUTHORITIES, CERTIFICATE
+
+MUTUAL = (ServerTLSMode.MUTUAL, ServerTLSMode.ISTIO_MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL)
+
+
+def server_tls(written: ServerTLSSettings, *, http: bool) -> ServerTLS:
+    """Settle the TLS of a server. Secrets are asked for by the names that Istio's agents use."""
+    mutual = written.mode in MUTUAL
+    own = written.mode is ServerTLSMode.ISTIO_MUTUAL
+    secrets, trusted = ((CERTIFICATE,), AUTHORITIES) if own else _secrets(written)
+    several = tuple((c.server_certificate, c.private_key) for c in written.tls_certificates)
+    single = ((written.server_certificate, written.private_key),) if written.server_certificate else ()
+    return ServerTLS(
+        secrets=secrets,
+        trusted_secret=trusted if mutual else "",
+        certificates=() if secrets else several or single,
+        trusted_file=written.ca_certificates if mutual and not trusted else "",
+        revoked_file=written.ca_crl,
+        client_certificate=mutual and written.mode is not ServerTLSMode.OPTIONAL_MUTUAL,
+        subject_alt_names=written.subject_alt_names,
+        spki_hashes=written.verify_certificate_spki,
+        certificate_hashes=written.verify_certificate_hash,
+        min_version=_version(written.min_protocol_version),
+        max_version=_version(written.max_protocol_version),
+        ciphers=written.cipher_suites,
+        alpn=("h2", "http/1.1") if http else (),
+    )
+
+
+def _secrets(written: ServerTLSSettings) -> tuple[tuple[str, ...], str]:
+    """(certificate secrets, secret of the CAs) of credentials kept in the gateway's namespace."""
+    names = written.credential_names or ((written.credential_name,) if written.credential_name else ())
+    trusted = written.ca_cert_credential_name or (f"{names[0]}-cacert" if names else "")
+    return tuple(f"kubernetes://{n}" for n in names), f"kubernetes://{trusted}" if trusted else ""
+
+
+def _version(written: TLSProtocol) -> str:
+    return "" if written is TLSProtocol.TLS_AUTO else written.value.replace("TLSV", "TLSv")
