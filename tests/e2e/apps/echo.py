@@ -1,13 +1,15 @@
 """An application that is in no sample: HTTP, gRPC, raw TCP and a protocol in which the server speaks first.
 
 `python echo.py NAME HTTP_PORT GRPC_PORT TCP_PORT GREETING_PORT`; NAME comes back in every answer.
-HTTP answers `NAME PATH`, after `?delay=SECONDS` if asked, on /headers with the request's head, and lines after an
+HTTP answers `NAME PATH`, after `?delay=SECONDS` if asked, with `?status=CODE`, the first `?fails=N` times of a `key`
+with 503, on /headers with the request's head, on /count with how often a `key` was asked for, and lines after an
 upgrade; gRPC answers `/test.Echo/Say` with NAME + the bytes sent;
 TCP answers every line with `NAME LINE`; the greeting port says `220 NAME` before it is asked anything, then echoes.
 """
 
 import asyncio
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
@@ -55,12 +57,29 @@ async def _http(name: str, head: list[str], reader: asyncio.StreamReader, writer
     length = next((int(line.split(":")[1]) for line in head if line.lower().startswith("content-length:")), 0)
     await reader.readexactly(length)
     url = urlsplit(head[0].split()[1])
-    await asyncio.sleep(float(parse_qs(url.query).get("delay", ["0"])[0]))
-    body = ("\n".join(head) if url.path == "/headers" else f"{name} {url.path}\n").encode()
-    writer.write(
-        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-Served-By: %s\r\n\r\n" % (len(body), name.encode()) + body
-    )
+    asked = {key: values[0] for key, values in parse_qs(url.query).items()}
+    await asyncio.sleep(float(asked.get("delay", "0")))
+    body = _body(name, url.path, head, asked).encode()
+    status = _status(asked) if url.path != "/count" else 200
+    served = f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\nX-Served-By: {name}\r\n\r\n"
+    writer.write(served.encode() + body)
     await writer.drain()
+
+
+ASKED: Counter[str] = Counter()
+"""How often each `key` was asked for."""
+
+
+def _status(asked: dict[str, str]) -> int:
+    key = asked.get("key", "")
+    ASKED[key] += 1
+    return 503 if ASKED[key] <= int(asked.get("fails", "0")) else int(asked.get("status", "200"))
+
+
+def _body(name: str, path: str, head: list[str], asked: dict[str, str]) -> str:
+    if path == "/count":
+        return str(ASKED[asked["key"]])
+    return "\n".join(head) if path == "/headers" else f"{name} {path}\n"
 
 
 async def _echo(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

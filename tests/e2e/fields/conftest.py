@@ -1,0 +1,54 @@
+"""One mesh for all tests of fields: an echo in two versions, and a client whose network the test enters."""
+
+from collections.abc import Generator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from e2e.fields.inside import Inside
+from e2e.fields.world import World
+from e2e.mesh import HERE, Mesh, missing
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
+    if why := missing():
+        pytest.skip(why)
+    images = tmp_path_factory.mktemp("images") / "images.yaml"
+    images.write_text(f"images:\n- image: example/echo\n  entrypoint: ['{{python}}', '{HERE / 'apps/echo.py'}']\n")
+    found = Mesh(tmp_path_factory.mktemp("fields"))
+    try:
+        files = [HERE / "manifests" / name for name in ("echo.yaml", "client.yaml")]
+        found.up("--images", images, "-f", files[0], "-f", files[1])
+        yield found
+    finally:
+        found.down()
+
+
+@pytest.fixture(scope="session")
+def client(mesh: Mesh) -> Generator[Inside]:
+    inside = enter(mesh, "client-")
+    yield inside
+    inside.close()
+
+
+@pytest.fixture
+def world(mesh: Mesh, client: Inside) -> Generator[World]:
+    """The mesh and the client, rid of what the test applied."""
+    made = World(mesh, client)
+    yield made
+    made.clean()
+
+
+def enter(mesh: Mesh, prefix: str) -> Inside:
+    """The network of a pod."""
+
+    @cache
+    def address(name: str) -> str:
+        short, _, rest = name.partition(".")
+        space = rest.partition(".")[0] or "default"
+        return mesh.json("get", "service", short, "-n", space)["spec"]["clusterIP"]
+
+    uid = mesh.json("get", "pod", mesh.pod(prefix))["metadata"]["uid"]
+    return Inside(Path(mesh.state), uid, address)

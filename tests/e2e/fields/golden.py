@@ -1,0 +1,18 @@
+"""Fields that traffic cannot show, each with the reason and the test that holds what Envoy is told instead.
+
+Place:  tests/e2e/fields · read by e2e/fields/table
+"""
+
+GOLDEN: dict[tuple[str, str], str] = {
+    ("VirtualService", "http[].match[].name"): "only a name, for people",
+    ("VirtualService", "http[].websocketUpgrade"): "upgrades are always allowed; `test_mutual_tls.py` has a WebSocket",
+    **{
+        ("VirtualService", f"{place}.port.name"): "a form of Istio 0.8, refused with M2003"
+        for place in (
+            "http[].mirror",
+            "http[].mirrors[].destination",
+            *(f"{protocol}[].route[].destination" for protocol in ("http", "tcp", "tls")),
+        )
+    },
+}
+"""(kind, path) → why, and the test."""
