@@ -1,10 +1,10 @@
 """A ConfigStore in memory, keeping every promise of the port (held by tests/contract)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from meltemi.core.model.document import Key
-from meltemi.ports.store import Batch, Change, ChangeKind, ConflictError, NotFoundError, Source, Stored
+from meltemi.ports.store import Batch, Change, ChangeKind, ConflictError, NotFoundError, Source, Stored, Write
 from meltemi.shell.stores.objects import stamped
 
 
@@ -31,7 +31,7 @@ class FakeStore:
 
     async def put(self, key: Key, body: bytes, *, source: Source | None = None, expected: int | None = None) -> Stored:
         old = self.objects.get(key)
-        self._expect(key, expected)
+        self.expect(key, expected)
         revision = len(self._log) + 1
         kept = source or (old.source if old else Source())
         stored = Stored(
@@ -44,7 +44,7 @@ class FakeStore:
     async def delete(self, key: Key, *, expected: int | None = None) -> Stored:
         if key not in self.objects:
             raise NotFoundError(str(key))
-        self._expect(key, expected)
+        self.expect(key, expected)
         old = self.objects.pop(key)
         gone = Stored(key=key, revision=len(self._log) + 1, body=old.body, source=old.source)
         self._tell(Change(kind=ChangeKind.DELETE, object=gone))
@@ -65,7 +65,7 @@ class FakeStore:
             if seen == len(self._log):
                 await written.wait()
 
-    def _expect(self, key: Key, expected: int | None) -> None:
+    def expect(self, key: Key, expected: int | None) -> None:
         old = self.objects.get(key)
         if expected is not None and expected != (old.revision if old else 0):
             raise ConflictError(str(key))
@@ -74,3 +74,19 @@ class FakeStore:
         self._log.append(change)
         self._written.set()
         self._written = asyncio.Event()
+
+
+class FakeTogether(FakeStore):
+    """It writes several objects together, as the embedded store does."""
+
+    async def write_all(self, writes: Sequence[Write]) -> tuple[Stored, ...]:
+        for one in writes:
+            if one.body is None and one.key not in self.objects:
+                raise NotFoundError(str(one.key))
+            self.expect(one.key, one.expected)
+        return tuple([await self._written_one(one) for one in writes])
+
+    async def _written_one(self, one: Write) -> Stored:
+        if one.body is None:
+            return await self.delete(one.key)
+        return await self.put(one.key, one.body, source=one.source)

@@ -5,7 +5,7 @@ Place:  port · implemented by shell/stores, read by shell/ingest, served by she
 
 from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from meltemi.core.model.document import Key
 from meltemi.core.model.source import Source
@@ -22,6 +22,8 @@ __all__ = [
     "RefusedError",
     "Source",
     "Stored",
+    "Together",
+    "Write",
 ]
 
 
@@ -105,6 +107,28 @@ class ConfigStore(Protocol):
 
         0 replays the whole content first, ending with a batch marked `complete`. A revision that is no longer kept
         yields `restart` and a replay. Cancelling loses nothing: ask again with the last revision seen.
+        """
+        ...
+
+
+class Write(Value, frozen=True, kw_only=True):
+    """A call of `put`, or of `delete`, still to be made."""
+
+    key: Key
+    body: bytes | None
+    """None: the object is deleted."""
+    source: Source | None = None
+    expected: int | None = None
+
+
+@runtime_checkable
+class Together(Protocol):
+    """A store that writes several objects all or not at all, whatever is killed; one over Kubernetes' API cannot."""
+
+    async def write_all(self, writes: Sequence[Write]) -> tuple[Stored, ...]:
+        """Each write in order, as `put` and `delete` do it, of one object at most one; watches are told of all at once.
+
+        Returns what those return. Raises ConflictError, NotFoundError: then nothing is written.
         """
         ...
 

@@ -1,6 +1,9 @@
 """`meltemi apply -f FILE`: create or change what files say, all or nothing.
 
 Place:  apps/cli · files → parse, check → API → findings → terminal
+All objects of one call are one write of the embedded store: whatever is killed, none is there without the others.
+Kubernetes' API knows no such write: with `up --kube` they are all checked first, and then written one by one.
+
 Exit:   0 applied · 1 refused, nothing was changed · 2 a file could not be read, or no mesh answers
 """
 

@@ -1,6 +1,6 @@
 """The embedded store: Kubernetes-style objects in one SQLite file, with revisions and a watch.
 
-Place:  shell/stores · implements ports.ConfigStore · served by shell/servers/api, read by shell/ingest
+Place:  shell/stores · implements ports.ConfigStore and Together · served by shell/servers/api, read by shell/ingest
 
 Every write is a row of `log` with a revision of its own; `current` names the last row of each object, `kept` the
 last sound one where the last is not sound. A watch
@@ -21,13 +21,15 @@ import apsw
 import msgspec
 
 from meltemi.core.model.document import Key
-from meltemi.ports.store import Batch, Change, ChangeKind, ConflictError, NotFoundError, Source, Stored
+from meltemi.ports.store import Batch, Change, ChangeKind, ConflictError, NotFoundError, Source, Stored, Write
 from meltemi.shell.stores.objects import stamped
 
 KEEP = 20_000
 """Revisions that a watch may resume from; older ones start anew."""
 BATCH = 500
 """Changes told at a time."""
+TIDY = 1000
+"""Writes after which what is older than `KEEP` is forgotten."""
 
 Row = tuple[Any, ...]
 """As `_COLUMNS` lists them."""
@@ -61,6 +63,7 @@ class SqliteStore:
         self._write("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
         self._write(_SCHEMA)
         self._written = asyncio.Event()
+        self._tidied = self.revision
 
     def __enter__(self) -> "SqliteStore":
         return self
@@ -122,6 +125,18 @@ class SqliteStore:
             for table in ("current", "kept"):
                 self._write(f"DELETE FROM {table} WHERE {_WHERE}", _words(key))  # noqa: S608  (constants only)
             return old
+
+    async def write_all(self, writes: Sequence[Write]) -> tuple[Stored, ...]:
+        """All of them in one transaction, or none; see the port. Raises NotFoundError, ConflictError."""
+        with self._transaction():
+            stored = tuple(
+                self._delete(one.key, one.expected)
+                if one.body is None
+                else self._put(one.key, one.body, one.source, one.expected)
+                for one in writes
+            )
+        self._tell()
+        return stored
 
     async def changes(self, *, after: int) -> AsyncIterator[Batch]:
         """Every batch after a revision; see the port."""
@@ -237,7 +252,8 @@ class SqliteStore:
         """Wake every watch; each write has an event of its own, so that none is lost."""
         self._written.set()
         self._written = asyncio.Event()
-        if self.revision % 1000 == 0:
+        if self.revision - self._tidied >= TIDY:
+            self._tidied = self.revision
             self.compact()
 
 

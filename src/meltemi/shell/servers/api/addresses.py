@@ -3,7 +3,7 @@
 Place:  servers/api · objects → [addresses] → admission
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 
 from meltemi.core.model.document import Key
@@ -21,6 +21,10 @@ class Addresses:
     _taken: dict[str, Key] = field(default_factory=dict[str, Key])
     _next: int = RESERVED
     """An address that was given back rests until the range has gone round: callers may still know it."""
+
+    def copy(self) -> "Addresses":
+        """One that goes its own way."""
+        return replace(self, _of=dict(self._of), _taken=dict(self._taken))
 
     def owner(self, address: str) -> Key | None:
         """The Service that has an address."""

@@ -1,6 +1,9 @@
-"""`apply`: many objects with their source maps, checked together, then created or changed one by one.
+"""`apply`: many objects with their source maps, checked together, then created or changed together.
 
 Place:  servers/api · /meltemi/v1/apply → [apply] → objects
+
+The embedded store writes them in one transaction. Kubernetes' API has none: there they are written one by one, and
+where the control plane dies meanwhile, the same `apply` again writes the rest.
 """
 
 import copy
@@ -9,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding, Severity
@@ -16,7 +20,7 @@ from meltemi.core.model.kinds import kind_or_unknown
 from meltemi.core.model.shown import Shown, shown
 from meltemi.core.model.source import Source
 from meltemi.core.model.value import Value
-from meltemi.ports.store import NotFoundError
+from meltemi.ports.store import NotFoundError, Together
 from meltemi.shell.servers.api.merge import applied
 from meltemi.shell.servers.api.objects import SERVER_FIELDS, Objects
 from meltemi.shell.servers.api.paths import Target
@@ -72,11 +76,20 @@ async def apply(objects: Objects, request: ApplyRequest) -> ApplyAnswer:
         return ApplyAnswer(refused=True, findings=findings)
     # Namespaces first: a file may name them after what lives in them.
     order = sorted(found, key=lambda one: one[0].kind.kind != "Namespace")
-    results: list[Applied] = []
-    for target, item in order:
-        once = partial(_apply_one, objects, target, item, dry_run=request.dry_run)
-        results.append(await retried(once))
-    return ApplyAnswer(refused=False, results=tuple(results), findings=findings)
+    if isinstance(objects.store, Together) and not request.dry_run:
+        results = await retried(partial(_together, objects, order))
+    else:
+        once = (partial(_apply_one, objects, *one, dry_run=request.dry_run) for one in order)
+        results = tuple([await retried(one) for one in once])
+    return ApplyAnswer(refused=False, results=results, findings=findings)
+
+
+async def _together(objects: Objects, order: Sequence[tuple[Target, Item]]) -> tuple[Applied, ...]:
+    async with objects.together() as (ours, revisions):
+        results = [await _apply_one(ours, target, item, dry_run=False) for target, item in order]
+    keys = [target.key() for target, _ in order]
+    pairs = zip(keys, results, strict=True)
+    return tuple(structs.replace(one, revision=revisions.get(key, one.revision)) for key, one in pairs)
 
 
 async def _findings(objects: Objects, found: Sequence[tuple[Target, Item]]) -> tuple[Shown, ...]:

@@ -5,6 +5,8 @@ Place:  servers/api · app, apply → [objects] → admission → ports.ConfigSt
 
 import asyncio
 import copy
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,12 +18,13 @@ from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.kinds import Kind, KindRole, kind_of, kind_or_unknown
 from meltemi.core.model.shown import Shown, shown
 from meltemi.core.model.source import Source
-from meltemi.ports.store import ConfigStore, ConflictError, NotFoundError, Stored
+from meltemi.ports.store import ConfigStore, ConflictError, NotFoundError, Stored, Together
 from meltemi.shell.servers.api import problem
 from meltemi.shell.servers.api.addresses import Addresses
 from meltemi.shell.servers.api.admission import Admission, defaulted, injected, named
 from meltemi.shell.servers.api.paths import Target, key_of
 from meltemi.shell.servers.api.trees import Object, labels_of, part
+from meltemi.shell.stores.draft import Draft
 
 NAMESPACE = Kind(
     group="", kind="Namespace", versions=("v1",), plural="namespaces", singular="namespace", namespaced=False,
@@ -32,6 +35,9 @@ GRACE = 30
 """Seconds that a Pod has to stop, where neither it nor the caller says so (Kubernetes')."""
 SERVER_FIELDS = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 """Of metadata: only the server writes them."""
+
+
+Revisions = dict[Key, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,25 @@ class Objects:
     admission: Admission
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _known: Addresses | None = None
+
+    @asynccontextmanager
+    async def together(self) -> AsyncGenerator[tuple["Objects", Revisions]]:
+        """Objects whose writes are made at the end of the block, all or none; their revisions are known after it.
+
+        Meanwhile nobody else writes here. Only over a store that can. Raises ApiError.
+        """
+        assert isinstance(self.store, Together)  # noqa: S101  (asked by the caller)
+        revisions: Revisions = {}
+        async with self._lock:
+            draft = Draft(self.store)
+            ours = Objects(draft, self.admission, _known=(await self._addresses()).copy())
+            yield ours, revisions
+            try:
+                written = await self.store.write_all(draft.writes)
+            except (ConflictError, NotFoundError) as stale:
+                raise problem.ApiError(problem.CONFLICT, "Conflict", str(stale)) from stale
+            revisions |= {one.key: one.revision for one in written}
+            self._known = ours._known
 
     async def namespace(self, name: str) -> Object | None:
         """A Namespace object; None where there is none."""
