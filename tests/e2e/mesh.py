@@ -23,7 +23,7 @@ SAMPLES = ROOT.parent / "shared/conformance/samples/given"
 NETWORKING = SAMPLES / "master/samples/bookinfo/networking"
 OLD_ROUTING = SAMPLES / "0.8.0/samples/bookinfo/routing"
 
-SETTLED = ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Service", "PeerAuthentication")
+SETTLED = ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Service", "PeerAuthentication", "Sidecar")
 """Kinds that proxies acknowledge."""
 OFFLINE = ("validate", "compile")
 """Verbs that need no mesh."""

@@ -36,6 +36,10 @@ class Inside:
     def close(self) -> None:
         self._thread.shutdown()
 
+    def address(self, host: str) -> str:
+        """Of a service."""
+        return self._hosts(host)
+
     def do(self, work: Callable[[], Result]) -> Result:
         """Run something in the namespace."""
         return self._thread.submit(work).result(timeout=60)
