@@ -1,20 +1,20 @@
 """A mesh of uid 12345 without sudo: it runs, catches all traffic, and is reached from outside."""
 
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from e2e.mesh import HERE, NETWORKING, SAMPLES, Mesh, eventually, missing
+from e2e.mesh import NETWORKING, SAMPLES, Mesh, eventually, missing
+from e2e.user import UID, as_user, home, processes
+
+__all__ = ["home"]  # a fixture
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-UID = 12345
 BOOKINFO = SAMPLES / "master/samples/bookinfo/platform/kube/bookinfo.yaml"
 BARE = """
 apiVersion: v1
@@ -50,20 +50,6 @@ MARKING = "import socket; socket.socket().setsockopt(socket.SOL_SOCKET, socket.S
 
 
 @pytest.fixture(scope="module")
-def home() -> Generator[Path]:
-    """His own directory, where everybody may go to."""
-    folder = Path(tempfile.mkdtemp(prefix="meltemi-user-", dir="/tmp"))
-    shutil.chown(folder, UID, UID)
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-def as_user(home: Path) -> tuple[str, ...]:
-    return ("sh", str(HERE / "as_user.sh"), str(UID), str(home), sys.executable)
-
-
-@pytest.fixture(scope="module")
 def mesh(home: Path) -> Generator[Mesh]:
     if why := missing():
         pytest.skip(f"to become another user, this test {why}")
@@ -77,18 +63,6 @@ def mesh(home: Path) -> Generator[Mesh]:
         yield mesh
     finally:
         mesh.run("down")
-
-
-def processes() -> list[str]:
-    """Commands of the user's processes that live."""
-    found: list[str] = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if folder.stat().st_uid == UID and (command := (folder / "cmdline").read_bytes()):
-                found.append(command.replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return found
 
 
 def test_the_page_is_served_outside_of_his_namespaces(mesh: Mesh) -> None:

@@ -15,6 +15,7 @@ from msgspec import structs
 
 from meltemi.apps.rootless import ENTER, is_root
 from meltemi.core.model.value import Value
+from meltemi.shell.kube.assets import NEEDED, OPTIONAL, find
 
 MEMORY_NEEDED = 1 << 30
 """Bytes that a mesh of ten pods takes, roughly: 16 MB an Envoy, 40 MB a pod of Python."""
@@ -41,6 +42,8 @@ class Check(Value, frozen=True, kw_only=True):
     """What is there."""
     mend: str = ""
     """The command or the step that mends it; empty where nothing is wrong."""
+    only_for: str = ""
+    """What takes it, where a mesh does without."""
 
 
 def examine() -> Iterator[Check]:
@@ -53,6 +56,19 @@ def examine() -> Iterator[Check]:
     yield _envoy()
     yield _tried("network namespaces", _namespace, "a kernel with CONFIG_NET_NS, and no container that forbids it")
     yield _tried("nft NAT rules", _nat, "modprobe nf_tables nft_chain_nat nft_masq nft_redir")
+
+
+def examine_kube() -> Iterator[Check]:
+    """Look for the programs of a real Kubernetes API, which `up --kube` starts or a user calls."""
+    yield from (_asset(name, "up --kube") for name in NEEDED)
+    yield from (_asset(name, "up --kube, where the node's own controllers do its work otherwise") for name in OPTIONAL)
+    yield _asset("kubectl", "who talks to a mesh of up --kube by kubectl")
+
+
+def _asset(name: str, only_for: str) -> Check:
+    path = find(name)
+    mend = "" if path else f"scripts/kube-assets {name} (builds it with Go), or name its folder in KUBEBUILDER_ASSETS"
+    return Check(name=name, good=path is not None, found=str(path or "not found"), mend=mend, only_for=only_for)
 
 
 def _linux() -> Check:

@@ -4,7 +4,6 @@ Place:  apps · lifecycle → [kube_cluster] → shell/kube
 """
 
 import asyncio
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from meltemi.apps.rootless import is_root
 from meltemi.core.node.settings import NodeSettings
 from meltemi.shell.kube.assets import missing
 from meltemi.shell.kube.place import place
@@ -36,8 +36,6 @@ def settled(before: Mapping[str, Any], *, asked: bool) -> dict[str, Any]:
         return {}
     if before:
         raise KubeError("this mesh was not taken down, and has an embedded store\n  help: 'meltemi down' first")
-    if os.geteuid():
-        raise KubeError("--kube needs root: the API server of a mesh without root could not be reached from outside it")
     if lacking := missing():
         names = " and ".join(lacking)
         raise KubeError(
@@ -49,7 +47,7 @@ def settled(before: Mapping[str, Any], *, asked: bool) -> dict[str, Any]:
 
 def prepare(state: Path, settings: NodeSettings) -> None:
     """Make certificates, keys and kubeconfigs that are missing. Raises OSError."""
-    asyncio.run(_prepare(state, settings))
+    asyncio.run(_prepare(state, settings, door=not is_root()))
 
 
 def kubeconfig(state: Path) -> Path:

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -78,7 +77,7 @@ class Lifecycle:
         self._options = options
         self._state = options.state.absolute()
         self._say = say
-        self._door: socket.socket | None = None
+        self._doors = rootless.Doors()
 
     def prepare(self) -> None:
         """See that the mesh can be started, and settle its settings. Raises CannotError, with nothing started."""
@@ -93,7 +92,7 @@ class Lifecycle:
         if rootless.is_root():
             self._make_room(settings)
         else:
-            tree["gateway_port"] = self._open_door(settings.gateway_port or 0)
+            tree["gateway_port"] = self._open_doors(settings)
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if settings.kube:
             kube_cluster.prepare(self._state, settings)
@@ -166,30 +165,40 @@ class Lifecycle:
             if before.get(name) != value:
                 self._say(f"--{_OPTIONS.get(name, name.replace('_', '-'))} has no effect on a mesh that runs already")
 
-    def _open_door(self, port: int) -> int:
+    def _open_doors(self, settings: NodeSettings) -> int:
         """The port of 127.0.0.1 that leads to the gateway of a mesh without root. Raises CannotError."""
-        rootless.free_door(self._state)
+        rootless.free_doors(self._state)
+        port = settings.gateway_port or 0
         try:
-            self._door = rootless.open_door(port)
+            port = self._doors.open("--door", port)
         except OSError as problem:
             raise CannotError(
                 f"port {port} of 127.0.0.1 cannot be served: {problem.strerror}\n  help: choose another --gateway-port"
             ) from None
-        return self._door.getsockname()[1]
+        if settings.kube:
+            self._open_kube_door(settings.kube.api_port)
+        return port
+
+    def _open_kube_door(self, port: int) -> None:
+        try:
+            self._doors.open("--kube-door", port)
+        except OSError as problem:
+            raise CannotError(
+                f"port {port} of 127.0.0.1, that of the API server, cannot be served: {problem.strerror}\n"
+                "  help: 'meltemi down', then 'up' chooses another"
+            ) from None
 
     def _spawn(self) -> None:
         environment = os.environ | {"MELTEMI_STATE": str(self._state)}
         command = [sys.executable, "-m", SUPERVISOR, "--state", str(self._state)]
-        inherited = [self._door.fileno()] if self._door else []
-        if self._door:
-            command = [*rootless.entrance(self._state), *command, "--door", str(self._door.fileno())]
+        if not rootless.is_root():
+            command = [*rootless.entrance(self._state), *command, *self._doors.arguments]
         with (self._state / "supervisor.log").open("ab") as log:
             subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
-                pass_fds=inherited,
+                pass_fds=self._doors.numbers,
             )  # fmt: skip
-        if self._door:
-            self._door.close()
+        self._doors.close()
 
     # === once it runs ===
 

@@ -1,8 +1,8 @@
-"""Carry connections from the host's 127.0.0.1 to the ingress gateway, for a mesh without root.
+"""Carry connections from the host's 127.0.0.1 to the ingress gateway and to the API server, for a mesh without root.
 
-Place:  apps · started by the supervisor; a socket opened outside → [relay] → the gateway's port inside
+Place:  apps · started by the supervisor; sockets opened outside → [relay] → the ports inside
 
-The node's rules lead that port to the gateway's pods, so this needs neither node nor control plane to live.
+The node's rules lead the gateway's port to the gateway's pods, so this needs neither node nor control plane to live.
 """
 
 import asyncio
@@ -13,18 +13,19 @@ from pathlib import Path
 
 import click
 
+from meltemi.core.node.settings import NodeSettings
 from meltemi.shell.runtime.settings import read_settings
 
 CHUNK = 65_536
 """Bytes that are carried at a time; what is under way is bounded by it and the sockets' buffers."""
 
 
-async def serve(door: socket.socket, port: int) -> None:
-    """Accept on a listening socket until cancelled; `port`: of 127.0.0.1 in this network."""
+async def serve(door: socket.socket, host: str, port: int) -> None:
+    """Accept on a listening socket until cancelled; `host` and `port`: of this network."""
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
-            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
+            there_reader, there_writer = await asyncio.open_connection(host, port)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_copy(reader, there_writer))
                 tasks.create_task(_copy(there_reader, writer))
@@ -48,13 +49,20 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 @click.command(help=__doc__)
 @click.option("--state", type=click.Path(path_type=Path), required=True)
-@click.option("--door", type=int, required=True, help="number of the listening socket that was inherited")
-def main(state: Path, door: int) -> None:
+@click.option("--door", type=int, required=True, help="number of the gateway's listening socket that was inherited")
+@click.option("--kube-door", type=int, help="the same of the API server")
+def main(state: Path, door: int, kube_door: int | None) -> None:
     """Entry point of `python -m meltemi.apps.relay`."""
     os.environ["MELTEMI_STATE"] = str(state)
-    port = read_settings(state).gateway_port
-    if port:
-        asyncio.run(serve(socket.socket(fileno=door), port))
+    asyncio.run(_serve_all(read_settings(state), door, kube_door))
+
+
+async def _serve_all(settings: NodeSettings, door: int, kube_door: int | None) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        if settings.gateway_port:
+            tasks.create_task(serve(socket.socket(fileno=door), "127.0.0.1", settings.gateway_port))
+        if settings.kube and kube_door is not None:
+            tasks.create_task(serve(socket.socket(fileno=kube_door), settings.node_ip, settings.kube.api_port))
 
 
 if __name__ == "__main__":

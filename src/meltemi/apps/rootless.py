@@ -3,8 +3,8 @@
 Place:  apps · used by lifecycle, doctor and the supervisor
 Source: user_namespaces(7); network_namespaces(7): a socket belongs to the network in which it was opened
 
-The door of the ingress gateway is a socket of the host's network, opened before the namespace is entered and handed to
-`apps/relay` inside: so nothing of the mesh stays outside.
+The doors (of the ingress gateway, and of the API server with `--kube`) are sockets of the host's network, opened before
+the namespace is entered and handed to `apps/relay` inside: so nothing of the mesh stays outside.
 """
 
 import os
@@ -34,13 +34,34 @@ def entrance(state: Path) -> tuple[str, ...]:
     return ENTER
 
 
-def free_door(state: Path) -> None:
-    """End a relay whose supervisor was killed: it holds the port."""
+def free_doors(state: Path) -> None:
+    """End a relay whose supervisor was killed: it holds the ports."""
     processes.end((one for one in processes.find(state) if RELAY in one.command.split()), grace=1.0)
 
 
-def open_door(port: int) -> socket.socket:
-    """A listening socket on a port of 127.0.0.1, that processes may inherit; 0 chooses a port. Raises OSError."""
-    door = socket.create_server(("127.0.0.1", port), backlog=512)
-    door.set_inheritable(True)
-    return door
+class Doors:
+    """Listening sockets on 127.0.0.1, by the option of supervisor and relay that takes them."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, socket.socket] = {}
+
+    def open(self, option: str, port: int) -> int:
+        """Listen on a port; 0 chooses one. Returns it. Raises OSError."""
+        door = self._open[option] = socket.create_server(("127.0.0.1", port), backlog=512)
+        door.set_inheritable(True)
+        return door.getsockname()[1]
+
+    @property
+    def arguments(self) -> list[str]:
+        """What a program that inherits them is told."""
+        return [word for option, door in self._open.items() for word in (option, str(door.fileno()))]
+
+    @property
+    def numbers(self) -> list[int]:
+        """Of the files that a program inherits."""
+        return [door.fileno() for door in self._open.values()]
+
+    def close(self) -> None:
+        """Ours; who has inherited them keeps them."""
+        for door in self._open.values():
+            door.close()

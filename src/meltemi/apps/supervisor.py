@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -29,25 +30,27 @@ KUBE = {"kube": "meltemi.apps.kube_api"}
 """With `up --kube` only."""
 
 
-async def keep(name: str, module: str, state: Path, door: int | None = None) -> None:
-    """Run a module until cancelled, again after each death; its output goes to STATE/NAME.log."""
+async def keep(name: str, module: str, state: Path, doors: Mapping[str, int] | None = None) -> None:
+    """Run a module until cancelled, again after each death; its output goes to STATE/NAME.log.
+
+    `doors`: listening sockets that it inherits, by its option for each.
+    """
     deaths = 0
     while True:
         started = asyncio.get_running_loop().time()
-        await _run_once(name, module, state, door)
+        await _run_once(name, module, state, doors or {})
         if asyncio.get_running_loop().time() - started > STEADY:
             deaths = 0
         await asyncio.sleep(BACK_OFF[min(deaths, len(BACK_OFF) - 1)])
         deaths += 1
 
 
-async def _run_once(name: str, module: str, state: Path, door: int | None) -> None:
-    command = [sys.executable, "-m", module, "--state", str(state)]
-    if door is not None:
-        command += ["--door", str(door)]
+async def _run_once(name: str, module: str, state: Path, doors: Mapping[str, int]) -> None:
+    told = [word for option, number in doors.items() for word in (option, str(number))]
+    command = [sys.executable, "-m", module, "--state", str(state), *told]
     with (state / f"{name}.log").open("ab") as log:
         child = await asyncio.create_subprocess_exec(
-            *command, stdout=log, stderr=log, start_new_session=True, pass_fds=() if door is None else (door,)
+            *command, stdout=log, stderr=log, start_new_session=True, pass_fds=tuple(doors.values())
         )
     (state / f"{name}.pid").write_text(str(child.pid))
     try:
@@ -78,8 +81,8 @@ def end_orphans(state: Path) -> None:
     processes.end(left, grace=GRACE)
 
 
-async def supervise(state: Path, door: int | None) -> None:
-    """Keep every child until SIGTERM or SIGINT. `door`: a listening socket for the relay."""
+async def supervise(state: Path, doors: Mapping[str, int]) -> None:
+    """Keep every child until SIGTERM or SIGINT. `doors`: listening sockets for the relay, by its options."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -87,8 +90,8 @@ async def supervise(state: Path, door: int | None) -> None:
     async with asyncio.TaskGroup() as tasks:
         children = CHILDREN | (KUBE if read_settings(state).kube else {})
         kept = [tasks.create_task(keep(name, module, state), name=name) for name, module in children.items()]
-        if door is not None:
-            kept.append(tasks.create_task(keep("relay", RELAY, state, door), name="relay"))
+        if doors:
+            kept.append(tasks.create_task(keep("relay", RELAY, state, doors), name="relay"))
         await stop.wait()
         for task in kept:
             task.cancel()
@@ -97,14 +100,16 @@ async def supervise(state: Path, door: int | None) -> None:
 @click.command(help=__doc__)
 @click.option("--state", type=click.Path(path_type=Path), required=True)
 @click.option("--door", type=int, help="number of a listening socket that leads to the gateway (without root)")
-def main(state: Path, door: int | None) -> None:
+@click.option("--kube-door", type=int, help="the same of the API server")
+def main(state: Path, door: int | None, kube_door: int | None) -> None:
     """Entry point of `python -m meltemi.apps.supervisor`."""
     os.environ["MELTEMI_STATE"] = str(state)
     pid = state / "supervisor.pid"
     pid.write_text(str(os.getpid()))
     try:
         end_orphans(state)
-        asyncio.run(supervise(state, door))
+        doors = {"--door": door, "--kube-door": kube_door}
+        asyncio.run(supervise(state, {option: number for option, number in doors.items() if number is not None}))
     finally:
         pid.unlink(missing_ok=True)
 

@@ -1,12 +1,19 @@
 """`meltemi doctor`: what this machine lacks to run a mesh, and the command that mends it.
 
 Place:  apps/cli · machine → apps/doctor → terminal
-Exit:   0 nothing is missing · 1 something is
+The programs of a real Kubernetes API are looked for too; a mesh without `--kube` does without them.
+
+Exit:   0 nothing is missing that every mesh needs · 1 something is
 """
+
+from typing import TYPE_CHECKING
 
 import click
 
 from meltemi.apps.cli.output import output_option
+
+if TYPE_CHECKING:
+    from meltemi.apps.doctor import Check
 
 
 @click.command(help=__doc__)
@@ -16,15 +23,21 @@ def command(context: click.Context, output: str) -> None:
     """Print every check."""
     import msgspec
 
-    from meltemi.apps.doctor import examine
+    from meltemi.apps.doctor import examine, examine_kube
 
-    checks = tuple(examine())
+    checks = (*examine(), *examine_kube())
     if output == "json":
         click.echo(msgspec.json.format(msgspec.json.encode({"checks": checks})).decode())
     else:
         for check in checks:
-            sign = click.style("ok", fg="green") if check.good else click.style("missing", fg="red")
-            click.echo(f"{sign:>8}  {check.name}: {check.found}")
-            if not check.good:
-                click.echo(f"          mend: {check.mend}")
-    context.exit(0 if all(check.good for check in checks) else 1)
+            _tell(check)
+    context.exit(0 if all(check.good or check.only_for for check in checks) else 1)
+
+
+def _tell(check: "Check") -> None:
+    word, colour = ("ok", "green") if check.good else ("missing", "yellow" if check.only_for else "red")
+    click.echo(f"{click.style(f'{word:>8}', fg=colour)}  {check.name}: {check.found}")
+    if not check.good:
+        if check.only_for:
+            click.echo(f"          only for: {check.only_for}")
+        click.echo(f"          mend: {check.mend}")

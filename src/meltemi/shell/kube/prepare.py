@@ -37,8 +37,16 @@ def server(settings: NodeSettings) -> str:
     return f"https://{settings.node_ip}:{settings.kube.api_port}"
 
 
-async def prepare(state: Path, settings: NodeSettings) -> Path:
-    """Make what is missing; returns the user's kubeconfig. Raises OSError."""
+def _door(settings: NodeSettings) -> str:
+    assert settings.kube is not None  # noqa: S101  (as above)
+    return f"https://127.0.0.1:{settings.kube.api_port}"
+
+
+async def prepare(state: Path, settings: NodeSettings, *, door: bool = False) -> Path:
+    """Make what is missing; returns the user's kubeconfig. Raises OSError.
+
+    `door`: the user reaches the API server through a door on 127.0.0.1, for it is in another network.
+    """
     files = place(state)
     files.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     pki = make_pki(
@@ -48,5 +56,6 @@ async def prepare(state: Path, settings: NodeSettings) -> Path:
     await open_issuer(FileKeys(state / "ca"), domain=settings.cluster_domain, now=lambda: datetime.now(UTC))
     write_public_key(state / "ca" / ISSUER, pki.folder / "sa.pub")
     for client in CLIENTS:
-        write_kubeconfig(files.kubeconfig(client), pki, client, server(settings), whole=client == "admin")
+        at = _door(settings) if door and client == "admin" else server(settings)
+        write_kubeconfig(files.kubeconfig(client), pki, client, at, whole=client == "admin")
     return files.kubeconfig("admin")
