@@ -19,8 +19,8 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
     images.write_text(f"images:\n- image: example/echo\n  entrypoint: ['{{python}}', '{HERE / 'apps/echo.py'}']\n")
     found = Mesh(tmp_path_factory.mktemp("fields"))
     try:
-        files = [HERE / "manifests" / name for name in ("echo.yaml", "client.yaml")]
-        found.up("--images", images, "-f", files[0], "-f", files[1])
+        files = [HERE / "manifests" / name for name in ("echo.yaml", "client.yaml", "fields.yaml")]
+        found.up("--images", images, *(word for file in files for word in ("-f", file)))
         yield found
     finally:
         found.down()

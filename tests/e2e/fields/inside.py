@@ -4,7 +4,6 @@ Place:  tests/e2e/fields · what it sends is intercepted as what the application
 """
 
 import ctypes
-import json
 import socket
 import ssl
 from collections.abc import Callable
@@ -101,24 +100,31 @@ class Inside:
 
         return self.do(work)
 
-    def tls(self, name: str, address: str, port: int, *, protocols: tuple[str, ...] = ()) -> str:
-        """The common name of the certificate that is shown for a server name; empty where there is none."""
+    def hello(self, name: str, host: str, port: int) -> str:
+        """Who answers a TLS handshake for a server name with a line of its own (nobody speaks TLS there)."""
+        address = self._hosts(host)
 
         def work() -> str:
-            context = ssl.create_default_context()
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            if protocols:
-                context.set_alpn_protocols(list(protocols))
             try:
-                with (
-                    socket.create_connection((address, port), 10) as sock,
-                    context.wrap_socket(sock, server_hostname=name) as wrapped,
-                ):
-                    return json.dumps([wrapped.version(), wrapped.selected_alpn_protocol()])
+                with socket.create_connection((address, port), 10) as sock:
+                    sock.sendall(client_hello(name) + b"\n")
+                    return sock.recv(4).decode().strip()
             except OSError:
                 return ""
 
         return self.do(work)
+
+
+def client_hello(name: str) -> bytes:
+    """The first bytes of a TLS client that asks for a server name."""
+    context = ssl.create_default_context()
+    out = ssl.MemoryBIO()
+    wrapped = context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name)
+    try:
+        wrapped.do_handshake()
+    except ssl.SSLWantReadError:
+        return out.read()
+    raise AssertionError("nobody answered")
 
 
 def _enter(path: str) -> None:

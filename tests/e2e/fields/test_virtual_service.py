@@ -1,5 +1,7 @@
 """Fields of VirtualService, each by real requests through real Envoys."""
 
+from collections import Counter
+
 import pytest
 
 from e2e.fields.shown import shows
@@ -449,3 +451,105 @@ tcp:
     found = [world.client.line("echo", 7000).split()[0] for _ in range(200)]
     assert abs(found.count("one") - 160) < 4.5 * (200 * 0.8 * 0.2) ** 0.5
     assert set(found) == {"one", "two"}
+
+
+@shows(VS, "sourceSubnet", "destinationSubnets[]", under="tcp[].match[].")
+def test_connections_are_chosen_by_addresses(world: World) -> None:
+    own = world.mesh.json("get", "pod", world.mesh.pod("client-"))["status"]["podIP"]
+    address = world.client.address("echo")
+    to = "{host: echo, subset: %s, port: {number: 7000}}"
+    world.virtual_service(f"""
+tcp:
+- match: [{{port: 7000, destinationSubnets: [192.0.2.0/24]}}, {{port: 7000, sourceSubnet: 192.0.2.0/24}}]
+  route: [{{destination: {to % "one"}}}]
+- match: [{{port: 7000, destinationSubnets: [{address}/32], sourceSubnet: {own}/32}}]
+  route: [{{destination: {to % "two"}}}]
+""")
+
+    assert {world.client.line("echo", 7000) for _ in range(8)} == {"two hello"}
+
+
+@shows(VS, "port", "sniHosts[]", "sourceLabels", "sourceNamespace", "gateways[]", under="tls[].match[].")
+@shows(VS, "destination.host", "destination.subset", "destination.port.number", "weight", under="tls[].route[].")
+def test_connections_are_chosen_by_server_name(world: World) -> None:
+    to = "{host: secure, subset: %s, port: {number: 7443}}"
+    world.virtual_service(
+        f"""
+hosts: ["*.default.svc.cluster.local"]
+tls:
+- match:
+  - {{port: 7443, sniHosts: [one.default.svc.cluster.local], sourceLabels: {{app: client}}, sourceNamespace: default}}
+  route: [{{destination: {to % "one"}}}]
+- match: [{{port: 7443, sniHosts: ['*.two.default.svc.cluster.local'], gateways: [mesh]}}]
+  route: [{{destination: {to % "two"}}}]
+- match: [{{port: 7443, sniHosts: [both.default.svc.cluster.local]}}]
+  route:
+  - {{destination: {to % "one"}, weight: 80}}
+  - {{destination: {to % "two"}, weight: 20}}
+""",
+        name="secure",
+    )
+
+    def ends(name: str, count: int) -> Counter[str]:
+        return Counter(world.client.hello(name, "secure", 7443) for _ in range(count))
+
+    assert ends("one.default.svc.cluster.local", 6) == {"one": 6}
+    assert ends("a.two.default.svc.cluster.local", 6) == {"two": 6}
+    shares = ends("both.default.svc.cluster.local", 150)
+    assert abs(shares["one"] - 120) < 4.5 * (150 * 0.8 * 0.2) ** 0.5
+    assert shares["one"] + shares["two"] == 150
+
+
+@shows(VS, "directResponse.body.bytes", "fault.abort.grpcStatus", under="http[].")
+def test_answers_of_other_forms(world: World) -> None:
+    world.virtual_service("""
+http:
+- match: [{uri: {prefix: /bytes}}]
+  directResponse: {status: 203, body: {bytes: aGVsbG8=}}
+- fault: {abort: {grpcStatus: RESOURCE_EXHAUSTED, percentage: {value: 100}}}
+  route: [{destination: {host: echo}}]
+""")
+
+    found = world.client.ask("echo", "/bytes")
+    assert (found.status, found.body) == (203, "hello")
+    asked = world.client.ask("echo", headers={"content-type": "application/grpc"}).headers
+    assert asked["grpc-status"] == "8"
+
+
+@shows(VS, "http[].mirror.port.number", "http[].mirrors[].destination.port.number")
+def test_copies_go_to_a_port(world: World) -> None:
+    way = "route: [{destination: {host: echo, subset: one, port: {number: 80}}}]"
+    world.virtual_service(f"""
+http:
+- match: [{{uri: {{prefix: /old}}}}]
+  mirror: {{host: undeclared, port: {{number: 8081}}}}
+  {way}
+- match: [{{uri: {{prefix: /new}}}}]
+  mirrors: [{{destination: {{host: undeclared, port: {{number: 8081}}}}}}]
+  {way}
+- match: [{{uri: {{prefix: /count}}}}]
+  route: [{{destination: {{host: echo}}}}]
+""")
+
+    for key in ("old", "new"):
+        assert [world.client.ask("echo", f"/{key}?key=port-{key}").status for _ in range(8)] == [200] * 8
+    # The copies reach both versions, the requests themselves the first only.
+    eventually(lambda: world.client.ask("echo", "/count?key=port-old").body not in ("0", "8"))
+    eventually(lambda: world.client.ask("echo", "/count?key=port-new").body not in ("0", "8"))
+
+
+@shows(VS, "http[].match[].statPrefix")
+def test_requests_are_counted_by_rule(world: World) -> None:
+    world.virtual_service("""
+http:
+- match: [{uri: {prefix: /counted}, statPrefix: my-rule}]
+  route: [{destination: {host: echo}}]
+- route: [{destination: {host: echo}}]
+""")
+    for _ in range(3):
+        world.client.ask("echo", "/counted")
+        world.client.ask("echo", "/other")
+
+    command = ("pilot-agent", "request", "GET", "stats?filter=my-rule.upstream_rq_total")
+    said = world.mesh.exec(world.mesh.pod("client-"), *command, container="istio-proxy")
+    assert ".route.my-rule.upstream_rq_total: 3\n" in said

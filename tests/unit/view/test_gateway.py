@@ -5,6 +5,7 @@ from meltemi.core.model.proxy import Target
 from meltemi.core.model.units import PortNumber
 from meltemi.core.view.gateway import (
     Place,
+    elsewhere,
     gateway_host,
     gateway_listener,
     gateway_places,
@@ -136,3 +137,17 @@ def test_a_port_without_rules_for_its_bytes_is_not_opened() -> None:
     mesh = mesh_of(gateway("g", "{port: {number: 90, name: tcp, protocol: TCP}, hosts: ['*']}"))
 
     assert mesh.get(gateway_places, place()) == ()
+
+
+def https(name: str, hosts: str) -> str:
+    tls = f"{{mode: SIMPLE, credentialName: {name}}}"
+    return f"{{port: {{number: 443, name: {name}, protocol: HTTPS}}, hosts: [{hosts}], tls: {tls}}}"
+
+
+def test_hosts_of_other_servers_on_a_port_are_misdirected() -> None:
+    servers = https("a", "a.example.com"), https("b", "b.example.com, '*.b.example.com'"), https("all", "'*'")
+    mesh = mesh_of(SERVICES + gateway("g", *servers) + rule("r", "'*'", "a"))
+
+    assert mesh.get(elsewhere, place(), "https.443.a.g.edge") == ("*.b.example.com", "b.example.com")
+    assert mesh.get(elsewhere, place(), "https.443.b.g.edge") == ("a.example.com",)
+    assert mesh.get(elsewhere, place(), "https.443.all.g.edge") == ()

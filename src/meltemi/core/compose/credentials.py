@@ -2,7 +2,7 @@
 
 Place:  model/kube Secret → [compose/credentials] → view/{gateway_credentials,routing_findings}, pipeline/secrets
 Source: Istio, "Secure Gateways": keys `tls.crt`, `tls.key`, `ca.crt`, `ca.crl`, or `cert`, `key`, `cacert`, `crl`;
-        authorities stand in the Secret `NAME-cacert`, or beside the certificate
+        authorities stand in the Secret `NAME-cacert`, or beside the certificate; or in a ConfigMap
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from meltemi.core.compose.inputs import read_as
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
-from meltemi.core.model.kube.namespace import Secret
+from meltemi.core.model.kube.namespace import ConfigMap, Secret
 from meltemi.core.model.value import Value
 
 AUTHORITIES = "-cacert"
@@ -35,7 +35,7 @@ def credential(e: Engine, namespace: str, name: str) -> Credential:
     found = _secret(e, namespace, name)
     if name.endswith(AUTHORITIES):
         own = name if found else name.removesuffix(AUTHORITIES)
-        return _authorities(own, found or _secret(e, namespace, own), namespace)
+        return _authorities(own, found or _secret(e, namespace, own) or _config_map(e, namespace, own), namespace)
     if found is None:
         return Credential(fault=f"there is no Secret {name!r} in namespace {namespace!r}")
     for chain, key in _FORMS:
@@ -59,6 +59,12 @@ def _secret(e: Engine, namespace: str, name: str) -> Mapping[str, bytes] | None:
     if found is None:
         return None
     return dict(found.spec.data) | {name: text.encode() for name, text in found.spec.string_data}
+
+
+def _config_map(e: Engine, namespace: str, name: str) -> Mapping[str, bytes] | None:
+    """Authorities are no secret: a ConfigMap may hold them."""
+    found = read_as(e, Key(group="", kind="ConfigMap", namespace=namespace, name=name), ConfigMap)
+    return {key: text.encode() for key, text in found.spec.data} if found else None
 
 
 def _named(found: Mapping[str, bytes]) -> str:

@@ -8,8 +8,16 @@ from meltemi.core.model.proxy import Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.outbound import listener_resource
 from meltemi.core.pipeline.slot import Call, Slot
-from meltemi.core.pipeline.virtual_host import gateway_host_body, nobody_body, table_body
-from meltemi.core.view.gateway import Place, gateway_listener, gateway_places, gateway_tables, place_of, served_at
+from meltemi.core.pipeline.virtual_host import gateway_host_body, misdirected_body, nobody_body, table_body
+from meltemi.core.view.gateway import (
+    Place,
+    elsewhere,
+    gateway_listener,
+    gateway_places,
+    gateway_tables,
+    place_of,
+    served_at,
+)
 
 
 def gateway_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
@@ -39,8 +47,11 @@ def _table(e: Engine, place: Place, table: str) -> list[Slot]:
         )
         for s in served
     ]
+    port = int(table.split(".")[1])
+    if others := e.get(elsewhere, place, table):
+        body = Call(function=misdirected_body, args=(table, port, others))
+        slots.append(Slot(type=ResourceType.VIRTUAL_HOST, name=f"{table}/misdirected:{port}", body=body))
     if all(s.domain != "*" for s in served):
-        port = int(table.split(".")[1])
         body = Call(function=nobody_body, args=(table, port))
         slots.append(Slot(type=ResourceType.VIRTUAL_HOST, name=f"{table}/blackhole:{port}", body=body))
     return slots

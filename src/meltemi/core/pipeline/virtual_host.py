@@ -10,7 +10,7 @@ from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.virtual_host import route_table, virtual_host_message
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
-from meltemi.core.view.gateway import Served, gateway_host
+from meltemi.core.view.gateway import Served, gateway_host, misdirected
 from meltemi.core.view.route import Client
 from meltemi.core.view.unknown import Unknown
 from meltemi.core.view.virtual_host import VirtualHost, nobody, outbound_fallback, outbound_host
@@ -40,6 +40,11 @@ def fallback_body(e: Engine, table: str, unknown: Unknown) -> Resource:  # every
 def nobody_body(e: Engine, table: str, port: int) -> Resource:  # every derived function takes the engine
     """The virtual host of a gateway's table for all other names."""
     return _body(nobody(table, port))
+
+
+def misdirected_body(e: Engine, table: str, port: int, hosts: tuple[str, ...]) -> Resource:  # as above
+    """The virtual host of a gateway's table for hosts of other servers on its port."""
+    return _body(misdirected(table, port, hosts))
 
 
 def _body(host: VirtualHost) -> Resource:

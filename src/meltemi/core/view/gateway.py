@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from meltemi.core.compose.export import reaches
 from meltemi.core.compose.gateways import Bound, Kind, bound_servers, server_hosts, sharing
-from meltemi.core.compose.hosts import common
+from meltemi.core.compose.hosts import common, covers
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.virtual_services import Head, gateway_heads
 from meltemi.core.engine.engine import Engine
@@ -19,6 +19,7 @@ from meltemi.core.model.value import Value
 from meltemi.core.view.access_log import access_log
 from meltemi.core.view.destination import exists
 from meltemi.core.view.listener import TLS, Chain, ChainMatch, Listener, ServerTLS, Share, distinct
+from meltemi.core.view.rewrite import Answer
 from meltemi.core.view.route import Client, Route, routes_of
 from meltemi.core.view.server_tls import server_tls
 from meltemi.core.view.tcp_route import Connections, tcp_rules, tls_rules
@@ -155,6 +156,28 @@ def gateway_host(e: Engine, table: str, served: Served, namespace: str) -> Virtu
         needs=needed(e, settled, sight),
         origin=tuple(dict.fromkeys(origins)),
     )
+
+
+def elsewhere(e: Engine, place: Place, table: str) -> tuple[str, ...]:
+    """Hosts that other TLS servers on the same port serve, and this table does not.
+
+    A client that reuses a connection for a host of a certificate's other names must ask again on a new one.
+    Source: RFC 9110, 15.5.20 (421 Misdirected Request); RFC 9113, 9.1.2.
+    """
+    own: set[str] = {s.domain for s in e.get(served_at, place, table)}
+    others: set[str] = set()
+    for (address, port), bound in e.get(bound_servers, place.labels, place.targets).items():
+        secure = [s for s in sharing(bound) if s.kind is Kind.TLS and s.speaks_http]
+        here = [s for s in secure if table_of(s, address, port) == table]
+        own |= {host for s in here for _, host in server_hosts(s)}
+        others |= {host for s in secure if here and s not in here for _, host in server_hosts(s)}
+    return tuple(sorted(host for host in others if host != "*" and not any(covers(name, host) for name in own)))
+
+
+def misdirected(table: str, port: int, hosts: tuple[str, ...]) -> VirtualHost:
+    """Who answers for the hosts of other servers: 421."""
+    route = Route(name="misdirected", answer=Answer(status=421), retry=None)
+    return VirtualHost(name=f"{table}/misdirected:{port}", domains=hosts, routes=(route,))
 
 
 def gateway_places(e: Engine, place: Place) -> tuple[tuple[str, int], ...]:

@@ -4,6 +4,7 @@ Place:  model/traffic ServerTLSSettings → [view/server_tls] → view/{gateway,
 Source: Istio, message ServerTLSSettings
 """
 
+from meltemi.core.compose.credentials import AUTHORITIES as AUTHORITIES_SUFFIX
 from meltemi.core.model.traffic.gateway import ServerTLSMode, ServerTLSSettings, TLSProtocol
 from meltemi.core.view.listener import ServerTLS
 from meltemi.core.view.mesh_tls import AUTHORITIES, CERTIFICATE
@@ -36,10 +37,14 @@ def server_tls(written: ServerTLSSettings, *, http: bool) -> ServerTLS:
 
 
 def _secrets(written: ServerTLSSettings) -> tuple[tuple[str, ...], str]:
-    """(certificate secrets, secret of the CAs) of credentials kept in the gateway's namespace."""
+    """(certificate secrets, secret of the CAs) of credentials kept in the gateway's namespace.
+
+    The suffix says that authorities are asked for: a Secret may be called so, or without it (compose/credentials).
+    """
     names = written.credential_names or ((written.credential_name,) if written.credential_name else ())
-    trusted = written.ca_cert_credential_name or (f"{names[0]}-cacert" if names else "")
-    return tuple(f"kubernetes://{n}" for n in names), f"kubernetes://{trusted}" if trusted else ""
+    own = written.ca_cert_credential_name or (names[0] if names else "")
+    trusted = f"kubernetes://{own.removesuffix(AUTHORITIES_SUFFIX)}{AUTHORITIES_SUFFIX}" if own else ""
+    return tuple(f"kubernetes://{n}" for n in names), trusted
 
 
 def _version(written: TLSProtocol) -> str:
