@@ -4,6 +4,8 @@ Place:  tests/e2e · used by test_samples, samples_table
 """
 
 import json
+import os
+import shutil
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -33,6 +35,14 @@ class Case:
     """What it speaks of and no sample brings, as a manifest."""
     note: str = ""
     """For the table."""
+    programs: tuple[str, ...] = ()
+    """One of these must be on the machine."""
+
+    def lacks(self) -> str:
+        """Why it cannot run here; empty if it can."""
+        path = f"{os.environ['PATH']}:/usr/sbin"
+        found = not self.programs or any(shutil.which(one, path=path) for one in self.programs)
+        return "" if found else f"needs {' or '.join(self.programs)}"
 
 
 def from_client(mesh: Mesh, url: str, *more: str) -> str:

@@ -10,7 +10,9 @@ from itertools import groupby
 from e2e import test_bookinfo
 from e2e.mesh import SAMPLES
 from e2e.samples_cases import BOOKINFO, CASES, GATEWAY, KUBE, NETWORKING, OLD, OLD_KUBE
+from e2e.samples_databases import MYSQL
 
+RUN = CASES | MYSQL
 ROUTING = f"{OLD}/bookinfo/routing"
 HEAD = """\
 # Istio's samples
@@ -22,7 +24,7 @@ a real mesh, and the named test of `tests/e2e` asks the applications whether it 
 accepted: what of it has no effect yet is named by a finding when it is applied.
 
 """
-DATABASE = "a database: none is among the applications"
+MONGO = "the program `mongod`: the image map runs it where it is installed, and `test_samples.py` asks it then"
 OLD_API = "the old API (`config.istio.io/v1alpha2`), its kinds have no effect yet"
 MIXER = "policy and telemetry of Mixer, its kinds have no effect yet"
 RBAC = "authorization, its kinds have no effect yet"
@@ -41,9 +43,8 @@ WAITS = {
     f"{OLD_KUBE}/bookinfo-gateway.yaml": INGRESS,
     f"{KUBE}/bookinfo-ingress.yaml": INGRESS,
     "*/bookinfo-certificate.yaml": "cert-manager, whose kinds are not the mesh's",
-    "*-mysql*": DATABASE,
-    "*-db.yaml": DATABASE,
-    "*/bookinfo-ratings-v2.yaml": DATABASE,
+    "*-db.yaml": MONGO,
+    "*/bookinfo-ratings-v2.yaml": MONGO,
     "*/gateway-api/*": GATEWAY_API,
     "*/egress-rule-google-apis.yaml": INTERNET,
     "*/external/*": INTERNET,
@@ -69,7 +70,7 @@ def runs() -> Mapping[str, str]:
         GATEWAY: page,
         f"{KUBE}/bookinfo-details-v2.yaml": details,
         f"{NETWORKING}/virtual-service-details-v2.yaml": details,
-        **{name: f"test_samples.py::test_sample[{name}]" for name in CASES},
+        **{name: f"test_samples.py::test_sample[{name}]" for name in RUN},
     }
 
 
@@ -103,6 +104,6 @@ def _row(name: str, shown: Mapping[str, str]) -> str:
     file = name.rpartition("/")[2]
     if name not in shown:
         return f"| `{file}` | waits for {waits(name)} |\n"
-    note = CASES[name].note if name in CASES else ""
+    note = RUN[name].note if name in RUN else ""
     test = shown[name].partition("[")[0]
     return f"| `{file}` | runs{f', {note}' if note else ''}: `{test}` |\n"

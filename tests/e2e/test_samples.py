@@ -11,6 +11,7 @@ import pytest
 
 from e2e.mesh import HERE, SAMPLES, Mesh, eventually, missing
 from e2e.samples_cases import CASES
+from e2e.samples_databases import MYSQL, UNSEEN
 from meltemi.samples.websockets.frames import TEXT, read
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -42,9 +43,14 @@ def _ready(deployment: dict[str, dict[str, int]]) -> bool:
     return current and status.get("updatedReplicas", 0) == status.get("availableReplicas", 0) == wanted
 
 
-@pytest.mark.parametrize("name", list(CASES))
+ALL = CASES | MYSQL | UNSEEN
+
+
+@pytest.mark.parametrize("name", list(ALL))
 def test_sample(mesh: Mesh, tmp_path: Path, name: str) -> None:
-    case = CASES[name]
+    case = ALL[name]
+    if why := case.lacks():
+        pytest.skip(why)
     files = [SAMPLES / file for file in (*case.before, name)]
     if case.extra:
         extra = tmp_path / "extra.yaml"

@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 
 from meltemi.core.node.settings import NodeSettings
-from meltemi.shell.runtime.images import Image
+from meltemi.shell.runtime.images import Image, Needs
 from meltemi.shell.runtime.pod_spec import Container, Handler, PodSpec
 from meltemi.shell.runtime.pod_values import MissingError
 from meltemi.shell.runtime.podspec import DEFAULT_CAPABILITIES, Translator
 
-IMAGES = (Image(image="web", entrypoint=("serve",), args=("--port", "80"), env={"FROM": "image"}, user=7),)
+IMAGES = (
+    Image(image="web", entrypoint=("serve",), args=("--port", "80"), env={"FROM": "image"}, user=7),
+    Image(image="shell", entrypoint=("sh",), needs=Needs(one_of=("no-such-program", "sh"), package="dash")),
+    Image(image="base", entrypoint=("based",), needs=Needs(one_of=("no-base", "no-other"), package="a-base-server")),
+)
 
 
 def translated(container: dict[str, Any], **spec: Any) -> PodSpec:
@@ -39,6 +43,15 @@ def only(container: dict[str, Any], **spec: Any) -> Container:
 )
 def test_command_and_args_replace_what_the_image_has(container: dict[str, Any], argv: tuple[str, ...]) -> None:
     assert only(container).argv == argv
+
+
+def test_what_an_image_needs_is_on_the_machine_or_named() -> None:
+    assert only({"image": "shell"}).fault is None
+    fault = only({"image": "base:1.0"}).fault
+    assert fault
+    assert fault[0] == "ErrImagePull"
+    assert all(word in fault[1] for word in ("'base:1.0'", "no-base or no-other", "install a-base-server"))
+    assert only({"image": "base", "command": ["mine"]}).fault is None
 
 
 @pytest.mark.parametrize(

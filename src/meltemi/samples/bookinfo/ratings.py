@@ -1,7 +1,7 @@
 """ratings: how many stars each reviewer gave, with switches that make it fail.
 
 Place:  samples/bookinfo · called by reviews
-Env:    SERVICE_VERSION = v1 | v2 (keeps its ratings in a database) | v-faulty (every second request 503) |
+Env:    SERVICE_VERSION = v1 | v2 (reads them from a database: stored) | v-faulty (every second request 503) |
         v-delayed (every second request 7 s late) | v-unavailable (every other minute 503) |
         v-unhealthy (every other minute 503 and not healthy)
 """
@@ -9,12 +9,15 @@ Env:    SERVICE_VERSION = v1 | v2 (keeps its ratings in a database) | v-faulty (
 import json
 import os
 import random
+import sys
 import time
 
+from meltemi.samples.bookinfo.stored import NoDriverError, StoreError, drivers, stored
 from meltemi.samples.server import Reply, Request, port_argument, serve
 
 DELAY = 7.0
 PHASE = 60.0
+STORED = "v2"
 _UNAVAILABLE = Reply({"error": "Service unavailable"}, status=503)
 _added: dict[int, dict[str, object]] = {}
 _started = time.monotonic()
@@ -28,8 +31,8 @@ def ratings(request: Request) -> Reply:
     head, _, number = request.path.rpartition("/")
     if head != "/ratings" or not number.isdecimal():
         return Reply({"error": "please provide numeric product ID"}, status=400)
-    if version == "v2":
-        return Reply({"error": "could not connect to ratings database"}, status=500)
+    if version == STORED:
+        return _stored(int(number), request.method)
     if request.method == "POST":
         return _add(int(number), request.body)
     return _switched(version) or _local(int(number))
@@ -61,6 +64,15 @@ def _local(number: int) -> Reply:
     return Reply({"id": number, "ratings": _added.get(number, {"Reviewer1": 5, "Reviewer2": 4})})
 
 
+def _stored(number: int, method: str) -> Reply:
+    if method == "POST":
+        return Reply({"error": "Post not implemented for database backed ratings"}, status=501)
+    try:
+        return Reply({"id": number, "ratings": stored()})
+    except StoreError as problem:
+        return Reply({"error": str(problem)}, status=500)
+
+
 def _add(number: int, body: bytes) -> Reply:
     try:
         given = json.loads(body)
@@ -72,5 +84,16 @@ def _add(number: int, body: bytes) -> Reply:
     return _local(number)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve, unless something is missing."""
+    if os.environ.get("SERVICE_VERSION") == STORED:
+        try:
+            drivers()
+        except NoDriverError as missing:
+            print(missing, file=sys.stderr)
+            raise SystemExit(1) from None
     serve(ratings, port_argument())
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,8 @@ An entry's `image` is compared with the container's image without its tag or dig
 Entries of earlier files win; the built-in file comes last.
 """
 
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -16,11 +18,22 @@ import yaml
 
 from meltemi.core.model.value import Value
 
+SERVERS = ("/usr/local/sbin", "/usr/sbin")
+"""Where servers are, and not always on PATH."""
 BUILT_IN = Path(__file__).parents[2] / "samples/images.yaml"
 
 
 class ImageMapError(Exception):
     """A file of the user's cannot be read; the text says which and why."""
+
+
+class Needs(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a command takes that may not be on this machine."""
+
+    one_of: tuple[str, ...]
+    """Programs, of which one is enough."""
+    package: str
+    """What brings one of them."""
 
 
 class Image(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +45,7 @@ class Image(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     env: Mapping[str, str] = {}
     workdir: str = "/"
     user: int = 0
+    needs: Needs | None = None
 
 
 class _File(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,6 +64,13 @@ def find(images: Iterable[Image], name: str) -> Image | None:
     if found is None:
         return None
     return msgspec.structs.replace(found, entrypoint=_filled(found.entrypoint), args=_filled(found.args))
+
+
+def lacking(image: Image | None) -> Needs | None:
+    """What the entry needs, where none of it is on this machine."""
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *SERVERS))
+    needs = image.needs if image else None
+    return None if needs is None or any(shutil.which(one, path=path) for one in needs.one_of) else needs
 
 
 def _read(path: Path) -> tuple[Image, ...]:

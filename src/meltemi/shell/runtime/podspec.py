@@ -13,7 +13,7 @@ from meltemi.core.model.units import Seconds
 from meltemi.core.node.resolv import pod_resolv_conf
 from meltemi.core.node.settings import NodeSettings
 from meltemi.core.node.tokens import TokenFile, token_files
-from meltemi.shell.runtime.images import Image, find
+from meltemi.shell.runtime.images import Image, Needs, find, lacking
 from meltemi.shell.runtime.pod_environment import environment_of
 from meltemi.shell.runtime.pod_probes import handler, probe
 from meltemi.shell.runtime.pod_spec import Container, Mount, PodSpec
@@ -111,7 +111,7 @@ class Translator:
             readiness=probe(one.get("readinessProbe"), ports),
             post_start=handler(hooks.get("postStart"), ports),
             pre_stop=handler(hooks.get("preStop"), ports),
-            fault=_fault(one, argv),
+            fault=_fault(one, argv, mapped),
         )
 
     def _mount(self, mount: Tree, environment: Mapping[str, str]) -> Mount:
@@ -132,9 +132,13 @@ class Translator:
         return tuple(token_files(volumes, readers, security.get("fsGroup")))
 
 
-def _fault(one: Tree, argv: Sequence[str]) -> tuple[str, str] | None:
+def _fault(one: Tree, argv: Sequence[str], mapped: Image | None) -> tuple[str, str] | None:
     """Reason and message why a container cannot be started."""
-    return None if argv else ("ErrImagePull", _unmapped(one.get("image", "")))
+    if not argv:
+        return "ErrImagePull", _unmapped(one.get("image", ""))
+    if not one.get("command") and (needs := lacking(mapped)):
+        return "ErrImagePull", _not_installed(one.get("image", ""), needs)
+    return None
 
 
 def _primary_group(user: int) -> int:
@@ -166,6 +170,11 @@ def _unmapped(image: str) -> str:
         f"no image is pulled, and no image map says which command {image!r} stands for; "
         "give the container a 'command', or write an entry (docs/guide/images.md)"
     )
+
+
+def _not_installed(image: str, needs: Needs) -> str:
+    programs = " or ".join(needs.one_of)
+    return f"image {image!r} stands for {programs} of this machine, which is not installed; install {needs.package}"
 
 
 def _capabilities(changes: Tree) -> tuple[str, ...]:
