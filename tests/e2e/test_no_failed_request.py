@@ -128,7 +128,7 @@ def _alive(pid: Path, other_than: str) -> bool:
 def test_a_killed_envoy_serves_again(clean: Mesh) -> None:
     """With one replica its own requests fail for a moment; it is back by itself."""
     pod = clean.pod("details-")
-    clean.exec(pod, "pkill", "-9", "-x", "envoy")
+    clean.exec(pod, "pkill", "-9", "-x", "envoy", container="istio-proxy")
 
     eventually(lambda: clean.ask("/api/v1/products/0")[0] == 200, 10)
 
@@ -137,5 +137,5 @@ def test_a_killed_envoy_of_two_fails_nobody_else(clean: Mesh) -> None:
     clean.run("apply", "-f", "-", text=_ratings(clean, replicas=2, stamp="b"))
     clean.ready("ratings-v1")
     with load(clean, 30, hop="http://details:9080/details/0"):
-        clean.exec(clean.pod("ratings-v1"), "pkill", "-9", "-x", "envoy")
+        clean.exec(clean.pod("ratings-v1"), "pkill", "-9", "-x", "envoy", container="istio-proxy")
         time.sleep(3)

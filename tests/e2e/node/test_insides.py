@@ -159,3 +159,28 @@ def test_errors_and_long_lines_are_in_the_log(machine: Machine) -> None:
 
 def _item(path: str, field: str) -> Tree:
     return {"path": path, "fieldRef": {"fieldPath": field}}
+
+
+def test_a_volume_in_memory_holds_to_its_size(machine: Machine) -> None:
+    lines = machine.run_to_end(
+        "memory",
+        shell(
+            "stat -f -c %T /srv/box; head -c 900k /dev/zero >/srv/box/fits && echo fits;"
+            " head -c 300k /dev/zero >/srv/box/more || echo full",
+            volumeMounts=[{"name": "box", "mountPath": "/srv/box"}],
+        ),
+        volumes=[{"name": "box", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}],
+    )
+
+    assert [line for line in lines if "No space" not in line] == ["tmpfs", "fits", "full"]
+
+
+def test_who_must_not_be_root_is_not_started_as_root(machine: Machine) -> None:
+    machine.pod("humble", {**sleeper(), "securityContext": {"runAsNonRoot": True}})
+    waiting: Tree = machine.until(lambda: machine.container("humble")["state"].get("waiting"))
+
+    assert waiting["reason"] == "CreateContainerConfigError"
+    assert "runAsNonRoot" in waiting["message"]
+    machine.delete("humble")
+    machine.pod("modest", {**sleeper(), "securityContext": {"runAsNonRoot": True, "runAsUser": 1000}})
+    machine.until(lambda: machine.ready("modest"))

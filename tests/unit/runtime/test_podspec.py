@@ -67,6 +67,40 @@ def test_capabilities(changes: dict[str, Any], capabilities: set[str]) -> None:
     assert set(only({"securityContext": {"capabilities": changes}}).capabilities) == capabilities
 
 
+@pytest.mark.parametrize(
+    ("container", "pod", "word"),
+    [
+        ({"image": "shell", "securityContext": {"runAsNonRoot": True}}, {}, "image runs as root"),
+        ({"image": "shell"}, {"runAsNonRoot": True}, "image runs as root"),
+        ({"securityContext": {"runAsNonRoot": True, "runAsUser": 0}}, {}, "runAsUser"),
+        ({"securityContext": {"runAsNonRoot": True}}, {"runAsUser": 0}, "runAsUser"),
+        ({"securityContext": {"runAsNonRoot": True}}, {}, ""),
+        ({"image": "shell", "securityContext": {"runAsUser": 9}}, {"runAsNonRoot": True}, ""),
+        ({"image": "shell", "securityContext": {"runAsNonRoot": False}}, {"runAsNonRoot": True}, ""),
+    ],
+)
+def test_who_must_not_be_root_is_not_started_as_root(container: dict[str, Any], pod: dict[str, Any], word: str) -> None:
+    fault = only(container, securityContext=pod).fault
+
+    assert bool(fault) == bool(word)
+    if fault:
+        assert fault[0] == "CreateContainerConfigError"
+        assert word in fault[1]
+
+
+def test_a_volume_in_memory_has_its_size() -> None:
+    sizes = {"plain": {}, "memory": {"medium": "Memory"}, "small": {"medium": "Memory", "sizeLimit": "1Mi"}}
+    got = translated({}, volumes=[{"name": name, "emptyDir": source} for name, source in sizes.items()]).volumes
+
+    assert [(one.name, one.in_memory, one.size) for one in got] == [
+        ("plain", False, None),
+        ("memory", True, None),
+        ("small", True, 1 << 20),
+    ]
+    with pytest.raises(MissingError, match="sizeLimit"):
+        translated({}, volumes=[{"name": "a", "emptyDir": {"medium": "Memory", "sizeLimit": "much"}}])
+
+
 def test_the_container_says_more_than_the_pod_and_the_pod_more_than_the_image() -> None:
     assert only({}).user == 7
     assert only({}, securityContext={"runAsUser": 8}).user == 8

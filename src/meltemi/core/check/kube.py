@@ -7,7 +7,7 @@ Source: Kubernetes' API reference.
 from collections.abc import Iterator
 
 from meltemi.core.check.names import check_labels, check_port, is_label
-from meltemi.core.check.report import at, error, required, warning
+from meltemi.core.check.report import at, error, note, required, warning
 from meltemi.core.check.workloads import check_containers, check_cron_job, check_job, check_workload
 from meltemi.core.model.document import Document, Path
 from meltemi.core.model.finding import Finding
@@ -18,6 +18,8 @@ from meltemi.core.model.value import Value
 
 ROOT = Path("spec")
 TRANSPORTS = ("TCP", "UDP", "SCTP")
+WAY_IN = "a Gateway leads in from outside; 'up --gateway-port' serves it on 127.0.0.1"
+AFFINITY = "a DestinationRule's 'consistentHash: {useSourceIp: true}' keeps a client at its pod"
 TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
 
 
@@ -39,6 +41,26 @@ def check_kube(document: Document[Value]) -> Iterator[Finding]:
             return
 
 
+def _outside(service: ServiceSpec) -> Iterator[Finding]:
+    """What would lead to the Service from outside the mesh, and does not."""
+    if service.type == "NodePort":
+        message = "the embedded node opens no port of this machine: the Service is reached at its address in the mesh"
+        yield note("M1303", at(ROOT, "type"), message, WAY_IN)
+    for i, port in enumerate(service.ports):
+        if port.node_port and service.type in ("NodePort", "LoadBalancer"):
+            message = f"the embedded node does not open port {port.node_port} of this machine"
+            yield note("M1303", at(ROOT, "ports", i, "nodePort"), message, WAY_IN)
+        elif port.node_port:
+            message = f"a Service of type {service.type} has no port of the machine"
+            yield error("M1104", at(ROOT, "ports", i, "nodePort"), message, "leave it out, or write 'type: NodePort'")
+    if service.external_ips:
+        message = "the embedded node leads nothing from other addresses to a Service"
+        yield note("M1303", at(ROOT, "externalIPs"), message, WAY_IN)
+    if service.session_affinity not in ("", "None"):
+        message = f"{service.session_affinity!r} has no effect: each connection goes to any pod"
+        yield warning("M1303", at(ROOT, "sessionAffinity"), message, AFFINITY)
+
+
 def _check_service(service: ServiceSpec) -> Iterator[Finding]:
     if service.type not in TYPES:
         yield error("M1104", at(ROOT, "type"), f"unknown value {service.type!r}", f"known: {', '.join(TYPES)}")
@@ -48,6 +70,7 @@ def _check_service(service: ServiceSpec) -> Iterator[Finding]:
         yield warning(
             "M1303", at(ROOT, "ipFamilies"), "'IPv6' has no effect yet", "the Service has an IPv4 address only"
         )
+    yield from _outside(service)
     names: set[str] = set()
     for i, port in enumerate(service.ports):
         path = at(ROOT, "ports", i)

@@ -124,7 +124,7 @@ _EFFECT: tuple[Page, ...] = (
     ),
     (
         "M1303",
-        "warning",
+        "warning, or info about fields that the embedded node leaves alone",
         "field without effect yet",
         "The field is sound, stored and returned unchanged. The mesh does nothing with it yet.",
     ),

@@ -19,6 +19,7 @@ MODES = ("", "Indexed", "NonIndexed")
 INJECTED = ("istio-init", "istio-proxy")
 """Containers that nobody wrote: their limits are the injector's."""
 ENDING = ("Never", "OnFailure")
+MEDIUMS = ("", "Memory")
 
 
 def check_workload(spec: WorkloadSpec, *, old: bool) -> Iterator[Finding]:
@@ -86,11 +87,26 @@ def check_containers(spec: PodSpec, path: Path) -> Iterator[Finding]:
     """The containers of a pod."""
     if not spec.containers:
         yield required(path, "containers")
+    yield from _check_volumes(spec, path)
     names: set[str] = set()
     for word, containers in (("initContainers", spec.init_containers), ("containers", spec.containers)):
         for i, container in enumerate(containers):
             yield from _check_container(container, at(path, word, i), names)
             names.add(container.name)
+
+
+def _check_volumes(spec: PodSpec, path: Path) -> Iterator[Finding]:
+    """What is said of empty directories that the node does not do."""
+    for i, volume in enumerate(spec.volumes):
+        if (empty := volume.empty_dir) is None:
+            continue
+        place = at(path, "volumes", i, "emptyDir")
+        if empty.medium not in MEDIUMS:
+            message = f"medium {empty.medium!r} has no effect: the directory is on the disk"
+            yield warning("M1303", at(place, "medium"), message, "write 'Memory', or leave it out")
+        if empty.size_limit is not None and empty.medium != "Memory":
+            message = "the embedded node holds only directories in memory to their size"
+            yield note("M1303", at(place, "sizeLimit"), message, "with 'medium: Memory' it takes effect")
 
 
 def _check_container(container: Container, path: Path, names: set[str]) -> Iterator[Finding]:

@@ -52,6 +52,9 @@ class Volume(Value, frozen=True, kw_only=True):
     host_path: str = ""
     create: bool = False
     """Whether a missing host path is made."""
+    in_memory: bool = False
+    size: int | None = None
+    """Bytes at most, of a volume in memory; None for half of the machine's memory."""
     kept_outside: bool = False
     """The node writes the files, at `host_path`, also while the pod runs; the pod reads them only."""
 

@@ -6,10 +6,12 @@ Place:  shell/runtime · pod_values → [pod_volumes] → podspec
 from collections.abc import Sequence
 from pathlib import Path
 
+from meltemi.core.node.quantity import quantity
 from meltemi.core.node.tokens import FIELD, unknown_sources
 from meltemi.shell.runtime.pod_spec import Volume
 from meltemi.shell.runtime.pod_values import MissingError, PodValues, Tree
 
+MEMORY = "Memory"
 _SOURCES = ("configMap", "secret", "downwardAPI")
 """Of a volume's files, which do not change while the pod runs."""
 _KNOWN = {"name", "emptyDir", "hostPath", "projected", *_SOURCES}
@@ -22,6 +24,8 @@ def volume(one: Tree, place: Path, values: PodValues) -> Volume:
         raise MissingError(f"volume {name!r}: nobody provides volumes of the kind {strange!r} here")
     if host := one.get("hostPath"):
         return Volume(name=name, host_path=host["path"], create="OrCreate" in (host.get("type") or ""))
+    if empty := one.get("emptyDir"):
+        return _empty(name, empty)
     files: list[tuple[str, bytes, int]] = []
     for field in _SOURCES:
         if source := one.get(field):
@@ -35,6 +39,16 @@ def volume(one: Tree, place: Path, values: PodValues) -> Volume:
                 files += _files(values, field, inner, projected.get("defaultMode", 0o644))
     outside = any(FIELD in source for source in projected.get("sources") or ())
     return Volume(name=name, files=tuple(files), host_path=str(place / name) if outside else "", kept_outside=outside)
+
+
+def _empty(name: str, source: Tree) -> Volume:
+    if source.get("medium") != MEMORY:
+        return Volume(name=name)
+    limit = source.get("sizeLimit")
+    try:
+        return Volume(name=name, in_memory=True, size=None if limit is None else int(quantity(str(limit))))
+    except ValueError as problem:
+        raise MissingError(f"volume {name!r}: sizeLimit: {problem}") from None
 
 
 def _files(values: PodValues, field: str, source: Tree, mode: int) -> list[tuple[str, bytes, int]]:

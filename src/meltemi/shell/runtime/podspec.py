@@ -111,7 +111,7 @@ class Translator:
             readiness=probe(one.get("readinessProbe"), ports),
             post_start=handler(hooks.get("postStart"), ports),
             pre_stop=handler(hooks.get("preStop"), ports),
-            fault=_fault(one, argv, mapped),
+            fault=_fault(one, argv, mapped) or _root_refused(security, user),
         )
 
     def _mount(self, mount: Tree, environment: Mapping[str, str]) -> Mount:
@@ -139,6 +139,15 @@ def _fault(one: Tree, argv: Sequence[str], mapped: Image | None) -> tuple[str, s
     if not one.get("command") and (needs := lacking(mapped)):
         return "ErrImagePull", _not_installed(one.get("image", ""), needs)
     return None
+
+
+def _root_refused(security: Tree, user: int) -> tuple[str, str] | None:
+    """As kubelet: who must not be root is not started as root."""
+    if user or not security.get("runAsNonRoot"):
+        return None
+    who = "runAsUser says root" if "runAsUser" in security else "its image runs as root"
+    tip = "set 'runAsUser', or 'user' in the image map's entry (docs/guide/images.md)"
+    return "CreateContainerConfigError", f"container has runAsNonRoot, and {who}; {tip}"
 
 
 def _primary_group(user: int) -> int:

@@ -106,6 +106,10 @@ def _volume(volume: Volume, target: Path) -> None:
         kernel.bind(source, target, read_only=volume.kept_outside)
         return
     target.mkdir()
+    if volume.in_memory:
+        size = "" if volume.size is None else f",size={volume.size}"
+        kernel.mount("tmpfs", target, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"mode=0777{size}")
+        return
     target.chmod(0o755 if volume.files else 0o777)
     for name, content, mode in volume.files:
         file = target / name

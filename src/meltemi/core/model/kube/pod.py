@@ -38,6 +38,21 @@ class Container(Value, frozen=True, kw_only=True):
     resources: Resources = Resources()
 
 
+class EmptyDir(Value, frozen=True, kw_only=True):
+    """A directory that lives as long as its pod."""
+
+    medium: str = ""
+    """Empty for the machine's disk; `Memory`."""
+    size_limit: int | float | str | None = None
+
+
+class Volume(Value, frozen=True, kw_only=True):
+    """A directory of a pod; of what it may be, only what is judged."""
+
+    name: str = ""
+    empty_dir: EmptyDir | None = None
+
+
 class PodSpec(Value, frozen=True, kw_only=True):
     """What a pod runs."""
 
@@ -51,6 +66,7 @@ class PodSpec(Value, frozen=True, kw_only=True):
     hostname: str = ""
     subdomain: str = ""
     host_network: bool = False
+    volumes: tuple[Volume, ...] = ()
     restart_policy: str = ""
     """Empty is `Always`, which a Job cannot have."""
 
