@@ -5,8 +5,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner, Result
 
 from e2e.node.machine import Machine, shell
+from meltemi.apps.cli import cli
 from meltemi.core.model.document import Key
 
 pytestmark = [pytest.mark.e2e]
@@ -35,11 +37,17 @@ def template(script: str, restart: str = "Always") -> dict[str, Any]:
     return {"metadata": {"labels": LABELS}, "spec": spec}
 
 
+def wait(machine: Machine, what: str) -> Result:
+    """By the command line."""
+    return CliRunner().invoke(cli, ["wait", "--state", str(machine.state), what, "--timeout", "20s"])
+
+
 def test_pods_of_a_stateful_set_know_each_other_by_name(machine: Machine) -> None:
     put(machine, "", "Service", "db", clusterIP="None", selector=LABELS, ports=[{"port": 80, "name": "http"}])
     put(machine, "apps", "StatefulSet", "db", replicas=2, serviceName="db", selector={"matchLabels": LABELS},
         template=template("sleep 1000"))  # fmt: skip
-    machine.until(lambda: status(machine, "apps", "StatefulSet", "db").get("availableReplicas") == 2)
+    assert wait(machine, "statefulset/db").exit_code == 0
+    assert status(machine, "apps", "StatefulSet", "db")["availableReplicas"] == 2
 
     said = machine.run_to_end("ask", shell("for i in $(seq 50); do getent hosts db-1.db && exit; sleep 0.1; done"))
 
@@ -50,7 +58,7 @@ def test_a_job_runs_to_its_end(machine: Machine) -> None:
     put(machine, "batch", "Job", "sum", completions=2, parallelism=2, completionMode="Indexed",
         template=template("echo number $JOB_COMPLETION_INDEX", "Never"))  # fmt: skip
 
-    machine.until(lambda: status(machine, "batch", "Job", "sum").get("completionTime"))
+    assert wait(machine, "job/sum").exit_code == 0
 
     uids = [machine.get(name)["metadata"]["uid"] for name in machine.pods() if name.startswith("sum-")]
     assert sorted(line for uid in uids for line in machine.logs(uid)) == ["number 0", "number 1"]
@@ -59,15 +67,18 @@ def test_a_job_runs_to_its_end(machine: Machine) -> None:
 def test_a_job_that_fails_says_so(machine: Machine) -> None:
     put(machine, "batch", "Job", "bad", backoffLimit=0, template=template("exit 3", "Never"))
 
-    said: list[dict[str, str]] = machine.until(lambda: status(machine, "batch", "Job", "bad").get("conditions") or [])
+    done = wait(machine, "job/bad")
 
+    assert done.exit_code == 1
+    assert "failed: BackoffLimitExceeded" in done.stderr
+    said: list[dict[str, str]] = status(machine, "batch", "Job", "bad")["conditions"]
     assert [(one["type"], one["reason"]) for one in said] == [("Failed", "BackoffLimitExceeded")]
 
 
 def test_a_daemon_set_has_one_pod(machine: Machine) -> None:
     put(machine, "apps", "DaemonSet", "agent", selector={"matchLabels": LABELS}, template=template("sleep 1000"))
 
-    machine.until(lambda: status(machine, "apps", "DaemonSet", "agent").get("numberReady") == 1)
+    assert wait(machine, "daemonset/agent").exit_code == 0
     assert len([name for name in machine.pods() if name.startswith("agent-")]) == 1
 
 

@@ -1,7 +1,8 @@
-"""`meltemi wait KIND/NAME`: until the proxies have a change, a pod is ready, a deployment is rolled out.
+"""`meltemi wait KIND/NAME`: until the proxies have a change, a pod is ready, a workload is rolled out, a Job is done.
 
 Place:  apps/cli · API → exit code
-Exit:   0 it came · 1 a proxy refused it, it did not come in time, or there is no such object · 2 could not
+Exit:   0 it came · 1 a proxy refused it, a Job failed, it did not come in time, or there is no such object
+        2 could not
 """
 
 import re
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from meltemi.apps.cli.arrived import ARRIVED, condition, lost
 from meltemi.apps.cli.output import SpanType, echo_findings, echo_json, findings_json, output_option
 from meltemi.apps.cli.state import namespace_option, state_option
-from meltemi.apps.cli.tables import items, part, pod_status, ready
+from meltemi.apps.cli.tables import part, pod_status, ready
 
 if TYPE_CHECKING:
     from meltemi.core.model.kinds import Kind
@@ -47,6 +49,8 @@ def command(
     for kind, name in named(arguments):
         if not name:
             raise click.UsageError("write the names of the objects: KIND/NAME")
+        if kind.kind == "CronJob" and not goal:
+            raise click.UsageError("a CronJob goes on for ever: wait for one of its Jobs, or say what for by --for")
         result = wait_for(client, kind, namespace, name, goal=goal, end=end)
         results.append(result)
         if output == "text":
@@ -58,12 +62,12 @@ def command(
 
 def wait_for(client: "Client", kind: "Kind", namespace: str, name: str, *, goal: str | None, end: float) -> Tree:
     """`good`, `said` and perhaps `findings` and `proxies`. `end`: when to give up, by the monotonic clock."""
-    goal = goal or ("ready" if kind.kind in ("Pod", "Deployment") else ACKNOWLEDGED)
+    goal = goal or ("ready" if kind.kind in ARRIVED else ACKNOWLEDGED)
     if goal == ACKNOWLEDGED:
         return _acknowledged(client, kind, namespace, name, end=end)
     if goal == "delete":
-        gone = _until(client, kind, namespace, name, test=lambda one: one is None, end=end)
-        if not gone["good"] or kind.kind in ("Pod", "Deployment"):
+        gone = _until(client, kind, namespace, name, test=lambda one: one is None, end=end, hopeless=lambda _: "")
+        if not gone["good"] or kind.kind in ARRIVED:
             return gone
         return _acknowledged(client, kind, namespace, name, end=end, gone=True)
     return _until(client, kind, namespace, name, test=_test(goal, kind), end=end)
@@ -98,13 +102,16 @@ def _acknowledged(
 
 
 def _until(
-    client: "Client", kind: "Kind", namespace: str, name: str, *, test: Callable[[Tree | None], bool], end: float
-) -> Tree:
-    """Look again and again; an object that is not there yet may come."""
+    client: "Client", kind: "Kind", namespace: str, name: str, *, test: Callable[[Tree | None], bool], end: float,
+    hopeless: Callable[[Tree], str] = lost,
+) -> Tree:  # fmt: skip
+    """Look again and again; an object that is not there yet may come. `hopeless`: why it is of no use to go on."""
     while True:
         one = _look(client, kind, namespace, name)
         if test(one):
             return {"good": True, "said": "condition met"}
+        if one and (why := hopeless(one)):
+            return {"good": False, "said": why}
         if time.monotonic() + LOOK_EVERY > end:
             return {"good": False, "said": "is not there" if one is None else _why(one)}
         time.sleep(LOOK_EVERY)
@@ -127,33 +134,15 @@ def _look(client: "Client", kind: "Kind", namespace: str, name: str) -> Tree | N
 
 def _test(goal: str, kind: "Kind") -> Callable[[Tree | None], bool]:
     if goal == "ready":
-        return is_rolled_out if kind.kind == "Deployment" else is_ready
+        arrived = ARRIVED.get(kind.kind)
+        if arrived is None:
+            raise click.UsageError(f"--for ready: nobody says when a {kind.kind} is ready; known: {', '.join(ARRIVED)}")
+        return lambda one: one is not None and arrived(one)
     match = re.fullmatch(r"condition=(\w+)(?:=(\w+))?", goal)
     if match is None:
         raise click.UsageError(f"--for {goal!r}: write condition=NAME, delete, ready or acknowledged")
     name, value = match[1], match[2] or "True"
-    return lambda one: one is not None and _condition(one, name) == value.capitalize()
-
-
-def is_ready(pod: Tree | None) -> bool:
-    """The pod serves, and is not about to go."""
-    return pod is not None and _condition(pod, "Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
-
-
-def is_rolled_out(deployment: Tree | None) -> bool:
-    """All replicas are of the current template and available, and no old one is left."""
-    if deployment is None:
-        return False
-    status = part(deployment, "status")
-    wanted: int = part(deployment, "spec").get("replicas", 1)
-    counts = [status.get(name) or 0 for name in ("replicas", "updatedReplicas", "availableReplicas")]
-    current = int(status.get("observedGeneration") or 0) >= int(deployment["metadata"].get("generation") or 0)
-    return current and counts == [wanted] * 3
-
-
-def _condition(one: Tree, name: str) -> str:
-    conditions = items(part(one, "status"), "conditions")
-    return next((str(c.get("status")) for c in conditions if str(c.get("type")).lower() == name.lower()), "")
+    return lambda one: one is not None and condition(one, name) == value.capitalize()
 
 
 def _why(one: Tree) -> str:
