@@ -1,6 +1,6 @@
 """`python -m bench [SERVICES…]`: measure and print docs/reference/performance.md.
 
-Place:  bench · bench/{compile,push,certificates,hops,convergence,crowd} → Markdown
+Place:  bench · bench/{compile,push,certificates,hops,convergence,crowd,random_checks} → Markdown
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import sys
 
 import structlog
 
-from bench import certificates, convergence, crowd, hops, push
+from bench import certificates, convergence, crowd, hops, push, random_checks
 from bench import compile as compiling
 from bench.measure import table
 
@@ -56,6 +56,13 @@ the other.
 a good part of the CPUs themselves. *Connect* is from the first connection until all hold everything; changes are the
 median of {crowd_rounds}, from before the write until the last one has heard.
 
+## Random configurations and random texts
+
+{random}
+
+{configurations:,} random meshes without errors, offered to a live Envoy of each role, and {texts:,} random texts and
+trees to the checks.
+
 ## Certificates
 
 {certificates}
@@ -90,6 +97,9 @@ def main() -> None:
         crowd=crowd.unable() or table(crowd.HEAD, crowd.measure()),
         streams=crowd.STREAMS,
         crowd_rounds=crowd.ROUNDS,
+        random=random_checks.measure(),
+        configurations=random_checks.CONFIGURATIONS,
+        texts=20_000 * random_checks.FUZZ,
         certificates=table(certificates.HEAD, certificates.measure()),
         signed=certificates.ROUNDS,
         rounds=push.ROUNDS,

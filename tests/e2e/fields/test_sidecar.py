@@ -86,7 +86,11 @@ def test_where_a_listener_listens(world: World) -> None:
     world.apply(SC, "client", f"{CLIENT}egress: [{{{port}, bind: {NOWHERE}, hosts: ['{ECHO}']}}, {{hosts: ['./*']}}]")
     assert world.client.line("echo", 7000, to=NOWHERE) == "one hello"
 
-    bound = f"{port}, captureMode: NONE, bind: 127.0.0.9, hosts: ['{ECHO}']"
+    here = f"{port}, bind: 127.0.0.9, hosts: ['{ECHO}']"
+    world.apply(SC, "client", f"{CLIENT}egress: [{{{here}}}, {{hosts: ['./*']}}]")
+    assert world.client.line("echo", 7000, to="127.0.0.9") == ""  # loopback is not intercepted
+    # The same place, bound now: Envoy must not crash (docs/envoy.md).
+    bound = f"{here}, captureMode: NONE"
     world.apply(SC, "client", f"{CLIENT}egress: [{{{bound}}}, {{hosts: ['./*']}}]")
     assert world.client.line("echo", 7000, to="127.0.0.9") == "one hello"
 

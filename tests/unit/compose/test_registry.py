@@ -125,3 +125,12 @@ def test_without_endpoints_dns_is_asked_for_the_host() -> None:
     (found,) = mesh_of(entry("a", 80, resolution="DNS")).get(endpoints, "a.example.com", 80)
 
     assert (found.address, found.port) == ("a.example.com", 80)
+
+
+def test_an_entry_that_does_not_join_brings_no_endpoints() -> None:
+    mesh = mesh_of(
+        entry("first", 80, created="2024-01-01T00:00:00Z", endpoint="192.0.2.1")
+        + entry("second", 80, "DNS", "other.example.com", created="2025-01-01T00:00:00Z")
+    )
+
+    assert [x.address for x in mesh.get(endpoints, "a.example.com", 80)] == ["192.0.2.1"]

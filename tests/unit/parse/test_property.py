@@ -1,11 +1,15 @@
-"""Whatever is thrown at the parser, it answers with findings."""
+"""Whatever is thrown at the parser, it answers with findings: 20,000 examples here, 200,000 by scripts/bench."""
 
-from hypothesis import given, settings
+import os
+
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meltemi.core.check.validate import check_document, validate_bytes
 from meltemi.core.model.tree import Tree
 
+MORE = int(os.environ.get("MELTEMI_FUZZ", "1"))
+"""Times as many examples."""
 KINDS = ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry")
 WORDS = st.sampled_from(
     [
@@ -43,25 +47,25 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=5000 * MORE, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=300))
 def test_bytes(text: bytes):
     validate_bytes("f", text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=5000 * MORE, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(alphabet="ab:-[]{}&*!|>'\"#%@,?<\n \t~01", max_size=60))
 def test_texts_of_yaml_signs(text: str):
     validate_bytes("f", text.encode())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=5000 * MORE, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TREES)
 def test_any_tree(tree: Tree):
     check_document(tree)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=5000 * MORE, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(KINDS), st.dictionaries(WORDS, TREES, max_size=5))
 def test_any_spec(kind: str, spec: dict[str, Tree]):
     tree: Tree = {

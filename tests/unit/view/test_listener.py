@@ -23,3 +23,9 @@ def test_equal_ranges_are_one_claim() -> None:
     got = distinct((chain("a", ranges=("10.0.0.0/8",)), chain("b", ranges=("10.0.0.0/8", "192.0.2.0/24"))))
 
     assert [c.name for c in got] == ["a"]
+
+
+def test_a_name_that_is_written_twice_is_one() -> None:
+    got = distinct((chain("a", server_names=("x", "x")),))
+
+    assert [c.match.server_names for c in got] == [("x",)]

@@ -79,7 +79,7 @@ def test_a_listener_without_interception_binds_where_it_is_told() -> None:
     written = "{port: {number: 3306, protocol: TCP, name: tcp}, captureMode: NONE, hosts: ['*/*']}"
     mesh = mesh_of(SERVICES + sidecar(f"{{egress: [{written}]}}"))
 
-    assert [n for n in seen(mesh)[ResourceType.LISTENER] if n.endswith("3306")] == ["127.0.0.1_3306"]
+    assert [n for n in seen(mesh)[ResourceType.LISTENER] if "3306" in n] == ["127.0.0.1_3306_bound"]
 
 
 def test_a_rule_that_is_seen_brings_what_it_routes_to() -> None:
@@ -141,3 +141,18 @@ def test_what_is_said_without_effect_is_told() -> None:
         ("M3302", "spec.egress[0].hosts[0]"),
         ("M3303", "spec.ingress[0].tls"),
     ]
+
+
+def test_a_listener_that_reads_requests_of_a_port_of_bytes_has_their_table() -> None:
+    listener = "{port: {number: 3306, protocol: HTTP, name: http}, hosts: ['*/*']}"
+    mesh = mesh_of(SERVICES + sidecar(f"{{egress: [{listener}]}}"))
+
+    assert set(seen(mesh)[ResourceType.ROUTES]) == {"3306"}
+
+
+def test_a_listener_without_interception_binds_at_the_workload_s_address() -> None:
+    listener = "{port: {number: 80, protocol: TCP, name: tcp}, captureMode: NONE}"
+    mesh = mesh_of(SERVICES + sidecar(f"{{ingress: [{listener}]}}"))
+
+    names = [name for name in seen(mesh)[ResourceType.LISTENER] if name.startswith("inbound_")]
+    assert names == ["inbound_10.0.0.1_80"]

@@ -180,8 +180,8 @@ def endpoints(e: Engine, host: str, port: int) -> tuple[Endpoint, ...]:
     if found.kubernetes:
         key = Key(group="", kind="Service", namespace=found.namespace, name=found.name)
         return e.get(kube_endpoints, key, written.name, port)
-    makers = (key for key in e.get(makers_of, host) if key.namespace == found.namespace and key.kind != "Service")
-    each = (x for key in makers for x in e.get(entry_endpoints, host, port, key))
+    joined = (key for key in e.get(makers_of, host) if (one := e.get(made, host, key)) and joins(found, one))
+    each = (x for key in joined for x in e.get(entry_endpoints, host, port, key))
     return tuple({(x.address, x.port): x for x in each}.values())
 
 

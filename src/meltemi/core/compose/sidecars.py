@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from meltemi.core.compose.hosts import common, covers
 from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.mesh import mesh
+from meltemi.core.compose.protocols import entry_protocol
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key
 from meltemi.core.model.proxy import Sight
-from meltemi.core.model.traffic.sidecar import IstioEgressListener, Sidecar
+from meltemi.core.model.registry.service import AppProtocol, ServicePort
+from meltemi.core.model.traffic.sidecar import CaptureMode, IstioEgressListener, Sidecar
 from meltemi.core.model.value import Value
 
 GROUP = "networking.istio.io"
@@ -98,6 +100,12 @@ def narrows(e: Engine, key: Key) -> bool:
     return found is not None and bool(found.egress)
 
 
+def binds(e: Engine, key: Key) -> bool:
+    """Whether a Sidecar has ingress listeners that callers reach without interception."""
+    found = e.get(sidecar, key)
+    return found is not None and any(one.capture_mode is CaptureMode.NONE for one in found.ingress)
+
+
 def egress(e: Engine, sight: Sight) -> tuple[IstioEgressListener, ...]:
     """The egress listeners of the Sidecar that narrows a sight."""
     found = e.get(sidecar, sight.sidecar) if sight.sidecar else None
@@ -107,6 +115,12 @@ def egress(e: Engine, sight: Sight) -> tuple[IstioEgressListener, ...]:
 def port_of_listener(listener: IstioEgressListener) -> int | None:
     """The port that a listener is for; 0 for a Unix socket, None for all the rest."""
     return None if listener.port is None else listener.port.number or 0
+
+
+def spoken_at(listener: IstioEgressListener, port: ServicePort) -> AppProtocol:
+    """What is spoken on a service's port at a listener: what the Sidecar says, else what the service says."""
+    said = listener.port
+    return entry_protocol(said.protocol, said.name, port.number) if said and said.protocol else port.protocol
 
 
 def narrow(e: Engine, sight: Sight) -> tuple[tuple[int | None, Sight], ...]:

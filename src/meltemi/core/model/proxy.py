@@ -63,6 +63,8 @@ class Answers(Value, frozen=True, kw_only=True):
     """Sorted."""
     sidecar: Key | None = None
     """The Sidecar in force."""
+    address: str = ""
+    """The workload's own, where a listener of the Sidecar binds."""
 
 
 class Scope(Value, frozen=True, kw_only=True):
@@ -80,6 +82,8 @@ class Scope(Value, frozen=True, kw_only=True):
     """Sorted: what the workload answers itself."""
     sidecar: Key | None = None
     """The Sidecar in force."""
+    address: str = ""
+    """The workload's own, where a listener of the Sidecar binds; else empty."""
     narrowed: bool = False
     """It says which hosts are seen."""
     cluster: str = LOCAL_CLUSTER
@@ -96,4 +100,4 @@ class Scope(Value, frozen=True, kw_only=True):
 
     @property
     def answers(self) -> Answers:
-        return Answers(targets=self.targets, sidecar=self.sidecar)
+        return Answers(targets=self.targets, sidecar=self.sidecar, address=self.address)

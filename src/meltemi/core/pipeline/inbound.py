@@ -13,7 +13,7 @@ from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.cluster import inbound_cluster, inbound_passthrough
-from meltemi.core.view.inbound import NAME, Inbound, inbound_listener, own_listener
+from meltemi.core.view.inbound import NAME, Inbound, inbound_listener, own_listener, own_name
 from meltemi.core.view.inbound_ports import Delivery, inbound_ports
 from meltemi.core.view.names import INBOUND_PASSTHROUGH_CLUSTER
 
@@ -38,7 +38,7 @@ def inbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
         *(
             Slot(
                 type=ResourceType.LISTENER,
-                name=f"{port.bind}_{port.target}",
+                name=own_name(port),
                 body=Call(function=own_body, args=(scope.answers, port.target, modes)),
             )
             for port in ports

@@ -17,6 +17,7 @@ from meltemi.core.view.listener import Listener
 from meltemi.core.view.outbound import (
     UNKNOWN_TABLE,
     asked_labels,
+    listener_name,
     listener_wishes,
     outbound_listener,
     own_table,
@@ -45,13 +46,13 @@ def outbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
 
 def _listeners(e: Engine, scope: Scope, unknown: Unknown) -> list[Slot]:
     slots: list[Slot] = []
-    for address, port in e.get(listener_wishes, scope.sight):
+    for (address, port), wanted in e.get(listener_wishes, scope.sight).items():
         sight = _sight(e, scope, port)
         asked = e.get(asked_labels, sight, address, port)
         labels = tuple(pair for pair in scope.labels if pair[0] in asked)
         client = Client(sight=sight, labels=labels, port=port)
         call = Call(function=listener_body, args=(client, scope.ip_families, address, unknown))
-        slots.append(_slot(ResourceType.LISTENER, f"{address}_{port}", call))
+        slots.append(_slot(ResourceType.LISTENER, listener_name(address, port, wanted), call))
     return slots
 
 

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from meltemi.core.compose.destination_rules import rule_heads
 from meltemi.core.compose.gateways import selections
 from meltemi.core.compose.peer_authentication import peer_selectors
-from meltemi.core.compose.sidecars import narrows, sidecar_for, sidecar_selectors
+from meltemi.core.compose.sidecars import binds, narrows, sidecar_for, sidecar_selectors
 from meltemi.core.compose.targets import Answering, targets
 from meltemi.core.compose.virtual_services import heads
 from meltemi.core.compose.workloads import NETWORK_LABEL, locality_of, workload
@@ -32,6 +32,7 @@ def scope_of(e: Engine, proxy: Proxy) -> Scope:
         labels=labels,
         targets=e.get(targets, e.get(answering, proxy)),
         sidecar=own,
+        address=proxy.addresses[0] if own and proxy.addresses and e.get(binds, own) else "",
         narrowed=own is not None and e.get(narrows, own),
         cluster=metadata.get("CLUSTER_ID") or LOCAL_CLUSTER,
         network=metadata.get("NETWORK", "") or dict(proxy.labels).get(NETWORK_LABEL, ""),

@@ -81,8 +81,10 @@ def discovery(e: Engine, aim: Aim, gateway: bool) -> Discovery:
     policy = e.get(policy_for, aim)
     balancer = policy.load_balancer
     as_asked = balancer is not None and balancer.consistent_hash is None and balancer.simple is SimpleLB.PASSTHROUGH
-    if found.resolution is Resolution.PASSTHROUGH or as_asked:
+    if found.resolution is Resolution.PASSTHROUGH:
         return Discovery.EDS if gateway else Discovery.ORIGINAL_DST
+    if as_asked and not gateway:
+        return Discovery.ORIGINAL_DST
     if found.resolution is Resolution.EDS:
         return Discovery.EDS
     if found.resolution is Resolution.DNS_ROUND_ROBIN and _single(e.get(assignment, aim, NOWHERE)):

@@ -69,6 +69,11 @@ def inbound_listener(e: Engine, answers: Answers, families: tuple[str, ...], mod
     )
 
 
+def own_name(port: Port) -> str:
+    """What a listener of its own is called: outbound listeners are called by address and port alone."""
+    return f"inbound_{port.bind}_{port.target}"
+
+
 def own_listener(e: Engine, answers: Answers, target: int, modes: PeerModes) -> Inbound | None:
     """A listener at one port, which callers reach without interception; None where the Sidecar wants none any more.
 
@@ -79,7 +84,7 @@ def own_listener(e: Engine, answers: Answers, target: int, modes: PeerModes) -> 
         return None
     chains = tuple(_chains(port, modes.at(target), workload_tls(settings)))
     return Inbound(
-        name=f"{port.bind}_{target}",
+        name=own_name(port),
         addresses=(port.bind,),
         port=target,
         intercepts=False,

@@ -67,7 +67,7 @@ class Port(Value, frozen=True, kw_only=True):
 
 def inbound_ports(e: Engine, answers: Answers) -> Mapping[int, Port]:
     """The workload's port → what the Sidecar in force, or else the oldest service that names it, says of it."""
-    listeners = tuple(_of_sidecar(e, answers.sidecar)) if answers.sidecar else ()
+    listeners = tuple(_of_sidecar(e, answers.sidecar, answers.address)) if answers.sidecar else ()
     return {port.target: port for port in listeners} or _of_services(e, answers)
 
 
@@ -95,15 +95,15 @@ def inbound_pool(e: Engine, key: Key | None) -> ConnectionPoolSettings | None:
     return found.inbound_connection_pool if found else None
 
 
-def _of_sidecar(e: Engine, key: Key) -> Iterator[Port]:
+def _of_sidecar(e: Engine, key: Key, address: str) -> Iterator[Port]:
     found = e.get(sidecar, key)
     for i, listener in enumerate(found.ingress if found else ()):
         if listener.port and listener.port.number:
-            number, written = listener.port.number, listener.port
+            number, written, bind = listener.port.number, listener.port, _bind(listener, address)
             delivery = Delivery(
                 target=number,
                 protocol=entry_protocol(written.protocol, written.name, number),
-                endpoint=listener.default_endpoint or (f"{LOCAL}:{number}" if _bind(listener) else ""),
+                endpoint=listener.default_endpoint or (f"{LOCAL}:{number}" if bind else ""),
                 pool=listener.connection_pool or e.get(inbound_pool, key),
             )
             yield Port(
@@ -112,9 +112,12 @@ def _of_sidecar(e: Engine, key: Key) -> Iterator[Port]:
                 host=f"{key.name}.{key.namespace}",
                 origin=Origin(key=key, path=Path(f"spec.ingress[{i}]")),
                 tls=listener.tls,
-                bind=_bind(listener),
+                bind=bind,
             )
 
 
-def _bind(listener: IstioIngressListener) -> str:
-    return (listener.bind or ANY) if listener.capture_mode is CaptureMode.NONE else ""
+def _bind(listener: IstioIngressListener, address: str) -> str:
+    """Where a listener binds. Outbound listeners have all addresses, which Envoy gives to one listener only."""
+    if listener.capture_mode is not CaptureMode.NONE:
+        return ""
+    return address if listener.bind in ("", ANY) else listener.bind

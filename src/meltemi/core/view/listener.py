@@ -113,7 +113,7 @@ def distinct(chains: tuple[Chain, ...]) -> tuple[Chain, ...]:
     kept: list[Chain] = []
     for chain in chains:
         match = chain.match
-        names = tuple(n for n in match.server_names or ("",) if not taken & _claims(match, n))
+        names = tuple(n for n in dict.fromkeys(match.server_names or ("",)) if not taken & _claims(match, n))
         if not names:
             continue
         for name in names:

@@ -15,9 +15,8 @@ from msgspec import structs
 
 from meltemi.core.compose.hosts import is_ip, is_range, plain_range
 from meltemi.core.compose.mesh import mesh
-from meltemi.core.compose.protocols import entry_protocol
 from meltemi.core.compose.registry import endpoints, service
-from meltemi.core.compose.sidecars import egress, narrow, sight_at
+from meltemi.core.compose.sidecars import egress, narrow, sight_at, spoken_at
 from meltemi.core.compose.virtual_services import mesh_virtual_service
 from meltemi.core.compose.visibility import visible_hosts
 from meltemi.core.engine.engine import Engine
@@ -133,13 +132,21 @@ def placed_wishes(e: Engine, host: str, sight: Sight) -> tuple[Wish, ...]:
     port = next((p for p in found.ports if written and p.number == written.number), None) if found else None
     if found is None or port is None or written is None or found.resolution is Resolution.ALIAS:
         return ()
-    spoken = entry_protocol(written.protocol, written.name, port.number) if written.protocol else port.protocol
-    wanted = _wishes_of_port(e, found, structs.replace(port, protocol=spoken))
+    wanted = _wishes_of_port(e, found, structs.replace(port, protocol=spoken_at(listener, port)))
     binds = listener.capture_mode is CaptureMode.NONE
     place = listener.bind or (LOCAL if binds else "")
     if not place:
         return wanted
     return tuple(structs.replace(wish, address=place, ranges=(), binds=binds) for wish in wanted[:1])
+
+
+def listener_name(address: str, port: int, wanted: tuple[Wish, ...]) -> str:
+    """What a listener is called.
+
+    One that binds has another name than one that does not: Envoy 1.40 crashes where a listener with listener filters
+    begins to bind under its old name (docs/envoy.md).
+    """
+    return f"{address}_{port}{'_bound' if any(w.binds for w in wanted) else ''}"
 
 
 def wishes_at(e: Engine, sight: Sight, address: str, port: int) -> tuple[Wish, ...]:
@@ -228,7 +235,7 @@ def outbound_listener(
     clusters = {s.cluster for c in (*plan.chains, default) for s in c.shares}
     known = plan.known | {PASSTHROUGH_CLUSTER, BLACK_HOLE_CLUSTER} | unknown.needs
     return Listener(
-        name=f"{address}_{port}",
+        name=listener_name(address, port, wanted),
         addresses=any_addresses(families) if address == ANY else (address,),
         port=port,
         binds=any(w.binds for w in wanted),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from meltemi.core.compose.hosts import covers, is_ip, short_names
 from meltemi.core.compose.registry import alias, hosts, real_host, service
-from meltemi.core.compose.sidecars import narrow, sight_at
+from meltemi.core.compose.sidecars import egress, narrow, sight_at, spoken_at
 from meltemi.core.compose.virtual_services import mesh_hosts, mesh_virtual_service
 from meltemi.core.compose.visibility import visible, visible_hosts
 from meltemi.core.engine.engine import Engine
@@ -65,15 +65,28 @@ def http_ports(e: Engine, host: str) -> tuple[int, ...]:
     found = e.get(service, host)
     if not found or found.resolution is Resolution.ALIAS:
         return ()
-    return tuple(p.number for p in found.ports if p.protocol.is_http or p.protocol is AppProtocol.AUTO)
+    return tuple(p.number for p in found.ports if _routed(p.protocol))
+
+
+def _routed(protocol: AppProtocol) -> bool:
+    return protocol.is_http or protocol is AppProtocol.AUTO
+
+
+def listener_http_ports(e: Engine, host: str, sight: Sight) -> tuple[int, ...]:
+    """As `http_ports`, at an egress listener that a Sidecar has for a port of its own."""
+    listener, found = e.get(egress, sight)[sight.listener or 0], e.get(service, host)
+    if not found or not listener.port or found.resolution is Resolution.ALIAS:
+        return ()
+    ports = (p for p in found.ports if p.number == listener.port.number)
+    return tuple(p.number for p in ports if _routed(spoken_at(listener, p)))
 
 
 def table_hosts(e: Engine, sight: Sight) -> Mapping[int, tuple[str, ...]]:
     """Port → services whose HTTP calls are routed there."""
     tables: dict[int, list[str]] = {}
-    for _, one in e.get(narrow, sight):
+    for own, one in e.get(narrow, sight):
         for host in e.get(visible_hosts, one):
-            for port in e.get(http_ports, host):
+            for port in e.get(http_ports, host) if own is None else e.get(listener_http_ports, host, one):
                 if e.get(sight_at, sight, port) == one:
                     tables.setdefault(port, []).append(host)
     return {port: tuple(found) for port, found in sorted(tables.items())}
