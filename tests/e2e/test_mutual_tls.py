@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from e2e.mesh import HERE, Mesh, eventually, missing
+from e2e.mesh import HERE, Mesh, missing
 from e2e.strangers import credential, other_authority, own_authority
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -249,27 +249,6 @@ def test_strict_refuses_whom_permissive_serves(plain: Mesh, client: str, bare: s
     assert curl(plain, bare, "http://echo/").endswith("200")
 
 
-def test_strict_takes_hold_of_a_live_connection(plain: Mesh, bare: str) -> None:
-    with Kept(plain, bare, REQUESTS) as connection:
-        assert connection.ask() == "200"
-
-        plain.apply_text(peers("STRICT"))
-        assert connection.ask() == "403"
-
-
-def test_strict_takes_hold_of_a_live_connection_of_bytes(plain: Mesh, client: str, bare: str) -> None:
-    with Kept(plain, bare, LINES) as refused, Kept(plain, client, LINES) as served:
-        assert WORD in refused.ask(WORD)
-        assert WORD in served.ask(WORD)
-
-        plain.apply_text(peers("STRICT"))
-        assert refused.ask(WORD) == ""
-        assert WORD in served.ask(WORD)
-
-    plain.apply_text(peers("PERMISSIVE"))
-    eventually(lambda: WORD in say(plain, bare, "echo", 7000), 20)
-
-
 def test_one_port_may_be_left_out(plain: Mesh, bare: str) -> None:
     plain.apply_text(
         peers("STRICT", "  selector: {matchLabels: {app: echo}}\n  portLevelMtls: {7000: {mode: DISABLE}}\n")
@@ -327,39 +306,3 @@ def test_a_root_rotation_forth_and_back_under_new_connections(plain: Mesh, clien
     assert before != after
     assert result["sent"] > 500
     assert result["failures"] == []
-
-
-REQUESTS = (
-    "import http.client,sys\nc=http.client.HTTPConnection('echo',80,timeout=10); c.connect(); c.auto_open=0\n"
-    "for _ in sys.stdin:\n c.request('GET','/'); r=c.getresponse(); r.read(); print(r.status, flush=True)\n"
-)
-LINES = (
-    "import socket,sys\nc=socket.create_connection(('echo',7000),10); f=c.makefile('rwb')\n"
-    "for line in sys.stdin:\n f.write(line.encode()); f.flush(); print(f.readline().decode().strip(), flush=True)\n"
-)
-
-
-class Kept:
-    """A connection of a pod to echo, one question at a time, and never a second connection."""
-
-    def __init__(self, mesh: Mesh, pod: str, program: str) -> None:
-        arguments = ["exec", "--state", str(mesh.state), pod, "--", sys.executable, "-c", program]
-        self._process = subprocess.Popen(
-            [str(HERE.parents[1] / ".venv/bin/meltemi"), *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def __enter__(self) -> "Kept":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def ask(self, word: str = "") -> str:
-        """What is answered to one more request, or line; nothing where the connection is closed."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{word}\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline().strip()

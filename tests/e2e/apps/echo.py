@@ -3,13 +3,15 @@
 `python echo.py NAME HTTP_PORT GRPC_PORT TCP_PORT GREETING_PORT`; NAME comes back in every answer.
 HTTP answers `NAME PATH`, after `?delay=SECONDS` if asked, with `?status=CODE`, the first `?fails=N` times of a `key`
 with 503, on /headers with the request's head, on /count with how often a `key` was asked for, and lines after an
-upgrade; gRPC answers `/test.Echo/Say` with NAME + the bytes sent;
+upgrade, on /events with an event every tenth of a second for ever;
+gRPC answers `/test.Echo/Say` with NAME + the bytes sent, `/test.Echo/Talk` the same for each message of a stream;
 TCP answers every line with `NAME LINE`; the greeting port says `220 NAME` before it is asked anything, then echoes.
 """
 
 import asyncio
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
@@ -30,6 +32,8 @@ async def serve(name: str, http: int, grpc_port: int, tcp: int, greeting: int) -
             if any(line.lower() == "upgrade: websocket" for line in head):
                 writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
                 return await _echo(name, reader, writer)
+            if head[0].startswith("GET /events"):
+                return await _events(writer)
             await _http(name, head, reader, writer)
         return None
 
@@ -66,6 +70,14 @@ async def _http(name: str, head: list[str], reader: asyncio.StreamReader, writer
     await writer.drain()
 
 
+async def _events(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b"a\r\ndata: on\n\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+
+
 ASKED: Counter[str] = Counter()
 """How often each `key` was asked for."""
 
@@ -93,9 +105,14 @@ def _grpc_server(name: str, port: int) -> grpc.Server:
     def say(request: bytes, _context: grpc.ServicerContext) -> bytes:
         return f"{name} ".encode() + request
 
-    server = grpc.server(ThreadPoolExecutor(4))
-    handler = cast("grpc.RpcMethodHandler[bytes, bytes]", grpc.unary_unary_rpc_method_handler(say))
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", {"Say": handler}),))
+    def talk(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        return (say(request, context) for request in requests)
+
+    server = grpc.server(ThreadPoolExecutor(8))
+    once = cast("grpc.RpcMethodHandler[bytes, bytes]", grpc.unary_unary_rpc_method_handler(say))
+    stream = cast("grpc.RpcMethodHandler[bytes, bytes]", grpc.stream_stream_rpc_method_handler(talk))
+    handlers = {"Say": once, "Talk": stream}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", handlers),))
     server.add_insecure_port(f"0.0.0.0:{port}")
     server.start()
     return server

@@ -1,5 +1,7 @@
 """view/{cluster,inbound,strict,mesh_tls}: who speaks mutual TLS to whom, and what a workload demands."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from meltemi.core.compose.destination_rules import rules_for
@@ -14,7 +16,7 @@ from meltemi.core.model.security.peer_authentication import MutualTLSMode
 from meltemi.core.model.units import PortNumber
 from meltemi.core.view.cluster import Cluster, outbound_cluster
 from meltemi.core.view.inbound import inbound_listener
-from meltemi.core.view.strict import Demand, demand, demanded_at
+from meltemi.core.view.strict import Closed, Demand, closed, demand
 from meltemi.core.view.traffic_policy import Aim
 from meshes import mesh_of, service
 
@@ -145,14 +147,14 @@ def ways_in(protocol: str, modes: PeerModes, port: int = 8080) -> list[tuple[str
 WAYS = [
     ("http", "DISABLE",    [("", True, False)]),
     ("http", "PERMISSIVE", [("tls", True, True), ("raw_buffer", True, False)]),
-    ("http", "STRICT",     [("tls", True, True)]),
+    ("http", "STRICT",     [("tls", True, True), ("tls", True, True)]),
     ("tcp",  "DISABLE",    [("", False, False)]),
     ("tcp",  "PERMISSIVE", [("tls", False, True), ("tls", False, False), ("raw_buffer", False, False)]),
-    ("tcp",  "STRICT",     [("tls", False, True)]),
+    ("tcp",  "STRICT",     [("tls", False, True), ("tls", False, True)]),
     ("web",  "DISABLE",    [("raw_buffer", True, False), ("raw_buffer", False, False), ("tls", False, False)]),
     ("web",  "PERMISSIVE", [("tls", True, True), ("tls", False, True), ("raw_buffer", True, False),
                             ("raw_buffer", False, False), ("tls", False, False)]),
-    ("web",  "STRICT",     [("tls", True, True), ("tls", False, True)]),
+    ("web",  "STRICT",     [("tls", True, True), ("tls", False, True), ("tls", False, True)]),
 ]
 # fmt: on
 
@@ -188,45 +190,87 @@ TWO = service("web", "tcp:80", "auto:82", address="198.19.0.1")
 TARGETS = tuple(Target(host=HOST, port=PortNumber(n), target=PortNumber(8000 + n)) for n in (80, 82))
 
 
-@pytest.mark.parametrize(
-    ("mode", "ports", "wanted"),
-    [
-        ("STRICT", (), (0, 8080, 8082)),
-        ("STRICT", ((8082, "DISABLE"),), (0, 8080)),
-        ("PERMISSIVE", ((9999, "STRICT"),), (9999,)),
-        ("PERMISSIVE", (), ()),
-    ],
-)
-def test_what_is_demanded_of_connections(
-    mode: str, ports: tuple[tuple[int, str], ...], wanted: tuple[int, ...]
+def modes_of(mode: str, **ports: str) -> PeerModes:
+    """Ports are written `p80="STRICT"`."""
+    listed = tuple((int(port[1:]), MutualTLSMode(said)) for port, said in ports.items())
+    return PeerModes(mode=MutualTLSMode(mode), ports=listed)
+
+
+# fmt: off
+CLOSED = [
+    (modes_of("STRICT"),                       Closed(ports=(8080, 8082))),
+    (modes_of("STRICT", p8082="DISABLE"),      Closed(ports=(8080,))),
+    (modes_of("STRICT", p9999="STRICT"),       Closed(ports=(8080, 8082, 9999))),
+    (modes_of("PERMISSIVE", p9999="STRICT"),   Closed(ports=(9999,), spared=(9999,))),
+    (modes_of("PERMISSIVE", p9999="DISABLE"),  Closed(spared=())),
+    (modes_of("PERMISSIVE"),                   Closed(spared=())),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("modes", "wanted"), CLOSED)
+def test_which_plain_connections_end(modes: PeerModes, wanted: Closed) -> None:
+    assert mesh_of(TWO).get(closed, Answers(targets=TARGETS), modes) == wanted
+
+
+BEFORE = [modes_of("PERMISSIVE"), modes_of("DISABLE"), modes_of("PERMISSIVE", p9999="DISABLE")]
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("protocols", [("tcp:80", "auto:82"), ("http:80", "grpc:82")])
+def test_whatever_came_in_plain_text_ends_when_mutual_tls_is_demanded(
+    before: PeerModes, protocols: tuple[str, str]
 ) -> None:
-    modes = PeerModes(mode=MutualTLSMode(mode), ports=tuple((n, MutualTLSMode(m)) for n, m in ports))
+    chains = _chains(before, protocols)
+    strict = _values(modes_of("STRICT", **({"p9999": "STRICT"} if before.ports else {})))
 
-    assert mesh_of(TWO).get(demanded_at, Answers(targets=TARGETS), modes) == wanted
+    plain = [c for c in chains if _is_plain(c) and _port(c) != 15006]
+
+    assert len(plain) > 2
+    assert all(_ends(c, strict) for c in plain)
+    assert not any(_ends(c, _values(before)) for c in plain)
 
 
-def test_all_that_a_permissive_listener_lets_pass_in_plain_text_closes_when_it_is_demanded() -> None:
-    mesh = mesh_of(TWO)
-    listener = inbound_message(mesh.get(inbound_listener, Answers(targets=TARGETS), ("ipv4",), PeerModes()))
-    strict = demand_values(mesh.get(demanded_at, Answers(targets=TARGETS), PeerModes(mode=MutualTLSMode.STRICT)))
+def test_a_demand_at_a_port_without_a_service_ends_what_began_on_the_chain_for_all_others() -> None:
+    before, after = modes_of("PERMISSIVE"), modes_of("PERMISSIVE", p9999="STRICT")
+    old, new = ([c for c in _chains(m) if _is_plain(c) and not _port(c)] for m in (before, after))
 
-    asked = [_runtime_key(c) for c in listener.filter_chains if _is_plain(c) and _port(c) != 15006]
+    assert len(old) == len(new) > 0
+    assert all(_ends(c, _values(after)) for c in old)
+    assert not any(_ends(c, _values(after)) for c in new)
 
-    assert len(asked) > len(strict) > 0
-    assert set(asked) == strict.keys()
+
+@pytest.mark.parametrize("protocols", [("tcp:80", "auto:82"), ("http:80", "grpc:82")])
+def test_connections_by_mutual_tls_keep_their_chain(protocols: tuple[str, str]) -> None:
+    before, after = (_chains(modes_of(m), protocols) for m in ("PERMISSIVE", "STRICT"))
+    mutual = [c.SerializeToString(deterministic=True) for c in before if not _is_plain(c)]
+
+    assert len(mutual) > 2
+    assert set(mutual) <= {c.SerializeToString(deterministic=True) for c in after}
+
+
+def _chains(modes: PeerModes, protocols: tuple[str, str] = ("tcp:80", "auto:82")) -> list[pb.FilterChain]:
+    mesh = mesh_of(service("web", *protocols, address="198.19.0.1"))
+    return list(inbound_message(mesh.get(inbound_listener, Answers(targets=TARGETS), ("ipv4",), modes)).filter_chains)
+
+
+def _values(modes: PeerModes) -> Mapping[str, int]:
+    return demand_values(mesh_of(TWO).get(closed, Answers(targets=TARGETS), modes))
+
+
+def _ends(chain: pb.FilterChain, values: Mapping[str, int]) -> bool:
+    """Whether a connection of the chain ends when its caller speaks."""
+    rbac, asked = pb.NetworkRBAC(), pb.RuntimeFraction()
+    assert chain.filters[0].typed_config.Unpack(rbac)
+    predicate = rbac.matcher.matcher_list.matchers[0].predicate.single_predicate
+    assert predicate.custom_match.typed_config.Unpack(asked)
+    default = asked.runtime_fraction.default_value.numerator
+    return values.get(asked.runtime_fraction.runtime_key, default) == 100
 
 
 def _is_plain(chain: pb.FilterChain) -> bool:
-    return not chain.HasField("transport_socket") and not chain.filters[-1].name.endswith("http_connection_manager")
+    return not chain.HasField("transport_socket")
 
 
 def _port(chain: pb.FilterChain) -> int:
     return chain.filter_chain_match.destination_port.value
-
-
-def _runtime_key(chain: pb.FilterChain) -> str:
-    rbac, demanded = pb.NetworkRBAC(), pb.RuntimeFraction()
-    assert chain.filters[0].typed_config.Unpack(rbac)
-    predicate = rbac.matcher.matcher_list.matchers[0].predicate.single_predicate
-    assert predicate.custom_match.typed_config.Unpack(demanded)
-    return demanded.runtime_fraction.runtime_key

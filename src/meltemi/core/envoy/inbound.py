@@ -10,12 +10,15 @@ from meltemi.core.envoy.listener import chain_match
 from meltemi.core.envoy.server_tls import server_tls_socket
 from meltemi.core.envoy.strict import while_plain
 from meltemi.core.envoy.tcp import tcp_filters
+from meltemi.core.model.units import Seconds
 from meltemi.core.view.inbound import Inbound
 from meltemi.core.view.inbound_chains import InboundChain
 from meltemi.core.view.listener import Share
 
 TIMEOUT_HEADER_WINS = 0
 """`max_stream_duration` of 0: a gRPC call may last as long as its own deadline says."""
+PING_INTERVAL, PING_PATIENCE = Seconds(1), Seconds(3600)
+"""Not to find dead callers: whoever does not answer stays."""
 
 
 def inbound_message(inbound: Inbound) -> pb.Listener:
@@ -78,8 +81,9 @@ def _port(port: int) -> pb.ListenerFilterChainMatchPredicate:
 
 
 def _chain(chain: InboundChain, inbound: Inbound) -> pb.FilterChain:
+    gate = [] if chain.tls else [while_plain(chain.match.port, chain.apart)]
     filters = [_manager(chain, inbound)] if chain.http else _bytes(chain, inbound)
-    written = pb.FilterChain(name=chain.name, filters=filters, filter_chain_match=chain_match(chain.match))
+    written = pb.FilterChain(name=chain.name, filters=[*gate, *filters], filter_chain_match=chain_match(chain.match))
     if not written.filter_chain_match.ByteSize():
         written.ClearField("filter_chain_match")
     if chain.tls is not None:
@@ -88,8 +92,7 @@ def _chain(chain: InboundChain, inbound: Inbound) -> pb.FilterChain:
 
 
 def _bytes(chain: InboundChain, inbound: Inbound) -> list[pb.Filter]:
-    filters = tcp_filters(Side.INBOUND, (Share(cluster=chain.cluster),), chain.cluster, inbound.access_log)
-    return filters if chain.tls else [while_plain(chain.match.port), *filters]
+    return tcp_filters(Side.INBOUND, (Share(cluster=chain.cluster),), chain.cluster, inbound.access_log)
 
 
 def _manager(chain: InboundChain, inbound: Inbound) -> pb.Filter:
@@ -97,8 +100,17 @@ def _manager(chain: InboundChain, inbound: Inbound) -> pb.Filter:
     written = manager(Side.INBOUND, prefix, inbound.access_log, grpc_web=chain.grpc_web)
     if chain.tls is not None:
         write_caller(written)
+    else:
+        _write_pings(written)
     written.route_config.CopyFrom(_routes(chain))
     return filter_of(written)
+
+
+def _write_pings(written: pb.HttpConnectionManager) -> None:
+    """Make callers over HTTP/2 speak that only listen: what they answer meets the filter that asks for mutual TLS."""
+    pings = written.http2_protocol_options.connection_keepalive
+    pings.interval.CopyFrom(pb.duration(PING_INTERVAL))
+    pings.timeout.CopyFrom(pb.duration(PING_PATIENCE))
 
 
 def _routes(chain: InboundChain) -> pb.RouteConfiguration:

@@ -1,4 +1,4 @@
-"""The runtime values of a scope: what must take hold of connections of bytes that are open already.
+"""The runtime values of a scope: what must take hold of connections that are open already.
 
 Place:  envoy/strict → [pipeline/runtime] → pipeline/slots
 """
@@ -11,7 +11,7 @@ from meltemi.core.model.proxy import Answers, Role, Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
-from meltemi.core.view.strict import demanded_at
+from meltemi.core.view.strict import closed
 
 NAME = "mesh"
 """As the bootstrap asks for it (shell/agent/bootstrap)."""
@@ -27,5 +27,5 @@ def runtime_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
 def runtime_body(e: Engine, answers: Answers, modes: PeerModes) -> Resource:
     """Where callers must have come by mutual TLS."""
     message = pb.Runtime(name=NAME)
-    message.layer.update(demand_values(e.get(demanded_at, answers, modes)))
+    message.layer.update(demand_values(e.get(closed, answers, modes)))
     return resource_of(ResourceType.RUNTIME, message, origin=modes.origin)

@@ -27,6 +27,7 @@ from meltemi.core.view.listener import TLS, ChainMatch, ServerTLS
 from meltemi.core.view.mesh_tls import workload_tls
 from meltemi.core.view.names import BLACK_HOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER
 from meltemi.core.view.server_tls import server_tls
+from meltemi.core.view.strict import apart
 
 NAME = "virtualInbound"
 WILDCARDS = {"ipv4": "0.0.0.0", "ipv6": "::"}
@@ -55,7 +56,7 @@ def inbound_listener(e: Engine, answers: Answers, families: tuple[str, ...], mod
     ports = e.get(inbound_ports, answers)
     own, tls = settings.proxy_inbound_listen_port, workload_tls(settings)
     named = (c for port in ports.values() for c in _chains(port, modes.at(port.target), tls))
-    others = (c for number in _unnamed(modes, ports) for c in _passing(number, modes.at(number), tls))
+    others = (c for number in _unnamed(modes, ports) for c in _passing(number, modes, tls))
     chains = (_loop(own), *named, *others)
     return Inbound(
         addresses=tuple(WILDCARDS[f] for f in WILDCARDS if f in families) or (WILDCARDS["ipv4"],),
@@ -130,9 +131,10 @@ def _unnamed(modes: PeerModes, ports: Mapping[int, Port]) -> Iterator[int]:
     yield 0
 
 
-def _passing(number: int, mode: MutualTLSMode, tls: ServerTLS) -> Iterator[InboundChain]:
+def _passing(number: int, modes: PeerModes, tls: ServerTLS) -> Iterator[InboundChain]:
     cluster = INBOUND_PASSTHROUGH_CLUSTER
-    name = f"{NAME}_{number}" if number else NAME
-    base = InboundChain(name=name, match=ChainMatch(port=number), cluster=cluster, operation=f"{cluster}/*")
+    name, kept = (f"{NAME}_{number}", ()) if number else (NAME, apart(modes))
+    base = InboundChain(name=name, match=ChainMatch(port=number), cluster=cluster, operation=f"{cluster}/*", apart=kept)
     requests = structs.replace(base, name=f"{name}-catchall")
-    return (chain(entry, requests if entry.http else base, tls) for entry in entries(AppProtocol.AUTO, mode))
+    ways = entries(AppProtocol.AUTO, modes.at(number))
+    return (chain(entry, requests if entry.http else base, tls) for entry in ways)

@@ -5,6 +5,9 @@ Source: Istio, "PeerAuthentication" and "Protocol Selection"
 
 Envoy decides by transport, then by ALPN, and never goes back: where a transport has any chain, it needs one for
 every protocol that may come.
+
+What takes mutual TLS under PERMISSIVE is the same under STRICT, to the letter: connections of a chain that is no more,
+or no more the same, are closed when Envoy's drain time is over.
 """
 
 from meltemi.core.model.registry.service import AppProtocol
@@ -30,6 +33,8 @@ class InboundChain(Value, frozen=True, kw_only=True):
     """What traces call the requests."""
     tls: ServerTLS | None = None
     """Mutual TLS ends here."""
+    apart: tuple[int, ...] = ()
+    """Of the chain for all other ports: see view/strict."""
 
 
 class Entry(Value, frozen=True, kw_only=True):
@@ -48,7 +53,10 @@ _HTTP = {
         Entry(suffix="-mtls", transport=TLS, protocols=SPEAKS, mutual=True, http=True),
         Entry(suffix="", transport=RAW, http=True),
     ),
-    STRICT: (Entry(suffix="-mtls", transport=TLS, mutual=True, http=True),),
+    STRICT: (
+        Entry(suffix="-mtls", transport=TLS, protocols=SPEAKS, mutual=True, http=True),
+        Entry(suffix="-mtls-any", transport=TLS, mutual=True, http=True),
+    ),
 }
 _BYTES = {
     DISABLE: (Entry(suffix=""),),
@@ -57,7 +65,10 @@ _BYTES = {
         Entry(suffix="-tls", transport=TLS),
         Entry(suffix="", transport=RAW),
     ),
-    STRICT: (Entry(suffix="-mtls", transport=TLS, mutual=True),),
+    STRICT: (
+        Entry(suffix="-mtls", transport=TLS, protocols=SPEAKS, mutual=True),
+        Entry(suffix="-mtls-any", transport=TLS, mutual=True),
+    ),
 }
 _PLAIN = (Entry(suffix="-http", transport=RAW, protocols=PLAIN_HTTP, http=True), Entry(suffix="", transport=RAW))
 _UNDECLARED = {
@@ -70,7 +81,8 @@ _UNDECLARED = {
     ),
     STRICT: (
         Entry(suffix="-mtls-http", transport=TLS, protocols=SPEAKS_HTTP, mutual=True, http=True),
-        Entry(suffix="-mtls", transport=TLS, mutual=True),
+        Entry(suffix="-mtls", transport=TLS, protocols=SPEAKS_BYTES, mutual=True),
+        Entry(suffix="-mtls-any", transport=TLS, mutual=True),
     ),
 }
 
@@ -93,4 +105,5 @@ def chain(entry: Entry, base: InboundChain, tls: ServerTLS) -> InboundChain:
         number=base.number if entry.http else 0,
         operation=base.operation if entry.http else "",
         tls=tls if entry.mutual else None,
+        apart=base.apart,
     )

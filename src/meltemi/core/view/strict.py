@@ -1,8 +1,7 @@
 """Where a workload serves authenticated callers only.
 
-Place:  compose/peer_authentication, view/inbound → [view/strict] → envoy/strict
-Source: Envoy keeps the connections of a listener that is changed; what an extension refuses, it refuses at once, on
-        these connections too (docs/envoy.md)
+Place:  compose/peer_authentication, view/inbound_ports → [view/strict] → view/inbound, envoy/strict
+Source: Envoy keeps the connections of a listener that is changed (docs/envoy.md)
 """
 
 from meltemi.core.compose.peer_authentication import PeerModes
@@ -33,7 +32,26 @@ def demand(e: Engine, modes: PeerModes) -> Demand:
     return Demand(everywhere=everywhere, ports=differing)
 
 
-def demanded_at(e: Engine, answers: Answers, modes: PeerModes) -> tuple[int, ...]:
-    """Of the workload's ports that have chains of their own, those where it is demanded; 0 stands for all others."""
-    ports = {0, *e.get(inbound_ports, answers), *(number for number, _ in modes.ports)}
-    return tuple(sorted(port for port in ports if modes.at(port) is MutualTLSMode.STRICT))
+class Closed(Value, frozen=True, kw_only=True):
+    """Plain connections that end although they are open."""
+
+    ports: tuple[int, ...] = ()
+    """Those at ports that have chains of their own."""
+    spared: tuple[int, ...] | None = None
+    """Those of the chain for all other ports end too, but where it was made for these `apart`; None: all of them."""
+
+
+def closed(e: Engine, answers: Answers, modes: PeerModes) -> Closed:
+    """Which plain connections end."""
+    ports = {*e.get(inbound_ports, answers), *(number for number, _ in modes.ports)}
+    demanded = tuple(sorted(port for port in ports if modes.at(port) is MutualTLSMode.STRICT))
+    return Closed(ports=demanded, spared=None if modes.mode is MutualTLSMode.STRICT else apart(modes))
+
+
+def apart(modes: PeerModes) -> tuple[int, ...]:
+    """Ports where mutual TLS is demanded although it is not elsewhere.
+
+    A connection to one of them may have begun on the chain for all other ports, before it was demanded. That chain
+    knows its own version by them, so that it can be told that it is of yesterday.
+    """
+    return tuple(number for number, mode in modes.ports if mode is MutualTLSMode.STRICT)
