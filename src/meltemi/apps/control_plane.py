@@ -19,6 +19,7 @@ import click
 import structlog
 
 from meltemi.apps.authority import MeshSettings, open_authority
+from meltemi.core.check.limits import unheld_limits
 from meltemi.core.check.mesh import read_mesh_config
 from meltemi.core.check.users import unheld_users
 from meltemi.core.check.validate import check_document
@@ -35,6 +36,7 @@ from meltemi.shell.doors import Doors
 from meltemi.shell.ingest import Checked, Ingest
 from meltemi.shell.keys.files import FileKeys
 from meltemi.shell.publish import Derivations, Publisher
+from meltemi.shell.runtime.cgroups import allowed
 from meltemi.shell.runtime.settings import read_settings
 from meltemi.shell.servers.api.admission import Admission, validate
 from meltemi.shell.servers.api.app import create_app
@@ -99,7 +101,8 @@ async def run(state: Path) -> None:
 
 def _validate(tree: Any, namespace: str) -> tuple[Finding, ...]:
     """All findings of an object, those of this machine among them."""
-    return validate(tree, namespace) + (unheld_users(tree) if one_user() else ())
+    users = unheld_users(tree) if one_user() else ()
+    return validate(tree, namespace) + users + unheld_limits(tree, allowed=allowed() is not None)
 
 
 async def _write_statuses(store: "KubeStore", publisher: Publisher, admission: Admission) -> None:

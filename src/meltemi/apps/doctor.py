@@ -16,6 +16,7 @@ from msgspec import structs
 from meltemi.apps.rootless import ENTER, is_root
 from meltemi.core.model.value import Value
 from meltemi.shell.kube.assets import NEEDED, OPTIONAL, find
+from meltemi.shell.runtime.cgroups import CONTROLLERS, allowed
 
 MEMORY_NEEDED = 1 << 30
 """Bytes that a mesh of ten pods takes, roughly: 16 MB an Envoy, 40 MB a pod of Python."""
@@ -58,11 +59,19 @@ def examine() -> Iterator[Check]:
     yield _tried("nft NAT rules", _nat, "modprobe nf_tables nft_chain_nat nft_masq nft_redir")
 
 
-def examine_kube() -> Iterator[Check]:
-    """Look for the programs of a real Kubernetes API, which `up --kube` starts or a user calls."""
+def examine_more() -> Iterator[Check]:
+    """Look at what a mesh does without: cgroups, and the programs of a real Kubernetes API."""
+    yield _cgroups()
     yield from (_asset(name, "up --kube") for name in NEEDED)
     yield from (_asset(name, "up --kube, where the node's own controllers do its work otherwise") for name in OPTIONAL)
     yield _asset("kubectl", "who talks to a mesh of up --kube by kubectl")
+
+
+def _cgroups() -> Check:
+    good = allowed() is not None
+    mend = "" if good else f"as root, with the controllers {' and '.join(CONTROLLERS)} of cgroups in /sys/fs/cgroup"
+    found = "containers are held to their limits" if good else "not to be used"
+    return Check(name="cgroups", good=good, found=found, mend=mend, only_for="limits of containers")
 
 
 def _asset(name: str, only_for: str) -> Check:

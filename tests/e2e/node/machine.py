@@ -17,6 +17,7 @@ import msgspec
 
 from meltemi.core.model.document import Key
 from meltemi.shell.runtime import node_client
+from meltemi.shell.runtime.cgroups import remove_groups
 from meltemi.shell.stores.remote import RemoteStore
 
 Tree = dict[str, Any]
@@ -50,6 +51,7 @@ class Machine:
         for file in self.state.glob("pods/*/sandbox.pid"):
             _signal(int(file.read_text()), signal.SIGKILL)
         subprocess.run(["ip", "netns", "delete", self.name], check=True)
+        remove_groups(self.state)
 
     def at(self, *command: str) -> str:
         """Run a program in the machine's network; returns its output."""

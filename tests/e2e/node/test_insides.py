@@ -1,10 +1,12 @@
 """What a container sees: environment, volumes, names, users, the machine's files; and what it cannot change."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from e2e.node.machine import Machine, Tree, shell, sleeper
+from meltemi.shell.runtime.cgroups import allowed
 
 pytestmark = [pytest.mark.e2e]
 
@@ -184,3 +186,34 @@ def test_who_must_not_be_root_is_not_started_as_root(machine: Machine) -> None:
     machine.delete("humble")
     machine.pod("modest", {**sleeper(), "securityContext": {"runAsNonRoot": True, "runAsUser": 1000}})
     machine.until(lambda: machine.ready("modest"))
+
+
+held = pytest.mark.skipif(allowed() is None, reason="cgroups are not allowed here")
+
+
+@held
+def test_who_takes_more_memory_than_allowed_is_killed(machine: Machine) -> None:
+    greedy = {"command": ["python3", "-c", "kept = bytearray(200 << 20); print(len(kept))"]}
+    uid = machine.pod("greedy", {**greedy, "resources": {"limits": {"memory": "64Mi"}}}, restartPolicy="Never")
+    machine.until(lambda: machine.status("greedy").get("phase") == "Failed")
+
+    ended: Tree = machine.container("greedy")["state"]["terminated"]
+    assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
+    machine.delete("greedy")
+    machine.until(lambda: "greedy" not in machine.pods())
+    assert [*Path("/sys/fs/cgroup").glob(f"**/{uid}")] == []
+
+
+@held
+def test_who_takes_more_cpu_than_allowed_is_throttled(machine: Machine) -> None:
+    busy = {"command": ["sh", "-c", "while :; do :; done"], "resources": {"limits": {"cpu": "50m"}}}
+    uid = machine.pod("busy", {**busy, "name": "busy"})
+
+    def throttled() -> int:
+        files = [*Path("/sys/fs/cgroup").glob(f"**/{uid}/busy/cpu.stat")]
+        return max(
+            (int(word) for file in files for word in re.findall(r"nr_throttled (\d+)", file.read_text())), default=0
+        )
+
+    machine.until(lambda: throttled() > 3)
+    machine.delete("busy")

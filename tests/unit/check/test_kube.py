@@ -60,10 +60,6 @@ CASES: dict[str, tuple[str, str, Tree, list[str]]] = {
                     ["M1104 spec.schedule"]),
     "elsewhere": ("batch/v1", "CronJob", {"schedule": "@daily", "timeZone": "Europe/Rome", "jobTemplate":
                   {"spec": {"template": ENDING}}}, ["M1303 spec.timeZone"]),
-    "limits of the injector": ("v1", "Pod", {"containers": [
-                               {**C, "name": "istio-proxy", "resources": {"limits": {"cpu": 1}}}]}, []),
-    "limits": ("v1", "Pod", {"containers": [{**C, "resources": {"limits": {"cpu": 1, "memory": "1Gi"}}}]},
-               ["M1303 spec.containers[0].resources.limits"]),
     "container twice": ("v1", "Pod", {"containers": [C, C]}, ["M2802 spec.containers[1].name"]),
     "pod without containers": ("v1", "Pod", {}, ["M2013 spec"]),
 }

@@ -47,4 +47,4 @@ def test_programs_read_which_of_them_every_mesh_needs(assets: Path, monkeypatch:
     assert done.exit_code == 1
     checks = {one["name"]: one for one in json.loads(done.stdout)["checks"]}
     assert checks["envoy"].get("only_for", "") == ""
-    assert {name for name, one in checks.items() if one.get("only_for")} == {*NEEDED, *OPTIONAL, "kubectl"}
+    assert {name for name, one in checks.items() if one.get("only_for")} == {"cgroups", *NEEDED, *OPTIONAL, "kubectl"}

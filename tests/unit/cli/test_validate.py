@@ -78,3 +78,11 @@ def test_an_unknown_code_names_the_known():
     done = CliRunner().invoke(code, ["M0000"])
     assert done.exit_code == 1
     assert "M1001" in done.stderr
+
+
+def test_files_are_named_as_istioctl_has_them(folder: Path):
+    sound = str(folder / "sound.yaml")
+
+    assert CliRunner().invoke(validate, ["-f", sound]).exit_code == 0
+    assert CliRunner().invoke(validate, [sound, "--filename", str(folder / "none.yaml")]).exit_code == 2
+    assert CliRunner().invoke(validate, []).exit_code == 2

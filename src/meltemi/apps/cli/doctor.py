@@ -23,9 +23,9 @@ def command(context: click.Context, output: str) -> None:
     """Print every check."""
     import msgspec
 
-    from meltemi.apps.doctor import examine, examine_kube
+    from meltemi.apps.doctor import examine, examine_more
 
-    checks = (*examine(), *examine_kube())
+    checks = (*examine(), *examine_more())
     if output == "json":
         click.echo(msgspec.json.format(msgspec.json.encode({"checks": checks})).decode())
     else:

@@ -114,10 +114,5 @@ def _check_container(container: Container, path: Path, names: set[str]) -> Itera
         yield required(path, "name")
     elif container.name in names:
         yield error("M2802", at(path, "name"), f"container {container.name!r} is written twice", "give it another name")
-    if container.resources.limits and container.name not in INJECTED:
-        message = (
-            "the embedded node does not hold containers to their limits yet: they are told by the downward API only"
-        )
-        yield note("M1303", at(path, "resources", "limits"), message)
     for i, port in enumerate(container.ports):
         yield from check_port(port.container_port, at(path, "ports", i, "containerPort"))

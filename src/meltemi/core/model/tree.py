@@ -3,6 +3,7 @@
 Place:  model · made by parse/yaml → parse/decode → typed values; check/effect walks it too
 """
 
+from functools import lru_cache
 from typing import TypeAlias
 
 from meltemi.core.model.document import Path
@@ -10,13 +11,20 @@ from meltemi.core.model.document import Path
 Tree: TypeAlias = "bool | int | float | str | list[Tree] | dict[str, Tree] | None"
 
 _ROOT = Path("")
+KEPT = 4096
+"""Answers that are remembered of names; the same few words stand in every document."""
 
 
 def field(path: Path, name: str) -> Path:
     """The path of a field of a mapping; names that are not plain words are quoted: `labels["a.b/c"]`."""
-    if not name.replace("_", "").replace("-", "").isalnum():
+    if not _plain(name):
         return Path(f'{path}["{name}"]')
     return Path(f"{path}.{name}" if path else name)
+
+
+@lru_cache(KEPT)
+def _plain(name: str) -> bool:
+    return name.replace("_", "").replace("-", "").isalnum()
 
 
 def item(path: Path, index: int) -> Path:
@@ -32,6 +40,7 @@ def parent(path: Path) -> Path:
     return Path(path[:cut]) if cut > 0 else _ROOT
 
 
+@lru_cache(KEPT)
 def camel(name: str) -> str:
     """The JSON name of a protobuf field: `retry_on` → `retryOn`, `consecutive_5xx_errors` → `consecutive5xxErrors`."""
     head, *rest = name.rstrip("_").split("_")

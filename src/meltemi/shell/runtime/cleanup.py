@@ -15,6 +15,7 @@ from meltemi.core.model.value import Value
 from meltemi.core.node.nft import removal
 from meltemi.core.node.settings import NodeSettings
 from meltemi.shell.runtime import processes, sysctl
+from meltemi.shell.runtime.cgroups import remove_groups
 from meltemi.shell.runtime.settings import mesh_id, read_settings
 
 DAEMON_GRACE = 5.0
@@ -37,6 +38,8 @@ class Report(Value, frozen=True, kw_only=True):
     addresses: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    """Cgroups of containers with limits."""
     settings: tuple[str, ...] = ()
     """Kernel settings that have their old values again."""
     files: tuple[str, ...] = ()
@@ -63,6 +66,7 @@ def cleanup(state: Path) -> Report:
         addresses=_remove_address(settings),
         routes=_remove_route(settings),
         mounts=_unmount(state),
+        groups=remove_groups(state),
         settings=_restore(state),
         files=_remove_files(state),
     )

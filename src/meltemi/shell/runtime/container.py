@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from meltemi.shell.runtime.cgroups import Group
 from meltemi.shell.runtime.forking import begin, run_beside, signal_group, signal_one
 from meltemi.shell.runtime.handlers import HandlerError, carry_out
 from meltemi.shell.runtime.logs import LogFile, carry
@@ -21,6 +22,7 @@ BACK_OFF = (0.0, 0.25, 1.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
 """Seconds before the first, second, … restart. Kubernetes begins with 10 s; here a killed proxy serves sooner."""
 STEADY = 600.0
 """After so many seconds of life the next death counts as the first one."""
+KILLED = 128 + signal.SIGKILL
 
 Tree = dict[str, Any]
 
@@ -40,6 +42,7 @@ class ContainerRunner:
         logs: int,
         changed: Callable[[], None],
         around: asyncio.TaskGroup,
+        group: Group | None = None,
     ) -> None:
         self.spec = spec
         self.pid = 0
@@ -57,6 +60,10 @@ class ContainerRunner:
         self._prober = Prober(address, self._exec)
         self._log = LogFile(logs, spec.name)
         self._changed = changed
+        self._group = group
+        """Holds it to its limits."""
+        self._kills = 0
+        """How many of its processes the kernel had killed for want of memory when this life began."""
         self._around = around
         """Outlives `run`: what a container says while it is being stopped is still written."""
         self._finished = False
@@ -131,7 +138,8 @@ class ContainerRunner:
     async def _live(self) -> int:
         """One life of the process; returns its exit code."""
         self._log.begin()
-        self.pid, out = begin(self.spec, self._places)
+        self._kills = self._group.kills() if self._group else 0
+        self.pid, out = begin(self.spec, self._places, self._group)
         ended = self._reaper.ended(self.pid)
         self._set({"running": {"startedAt": _stamp()}})
         carrying = [self._around.create_task(carry(pipe, self._log, stream)) for pipe, stream in out]
@@ -203,13 +211,13 @@ class ContainerRunner:
         await self.stop(self._grace)
 
     async def _exec(self, argv: tuple[str, ...]) -> int:
-        return await run_beside(self.spec, self.pid, argv, self._reaper)
+        return await run_beside(self.spec, self.pid, argv, self._reaper, self._group)
 
     def _end(self, code: int) -> None:
         running: Tree = self._state.get("running", {})
         end: Tree = {
             "exitCode": code,
-            "reason": "Completed" if code == 0 else "Error",
+            "reason": self._reason(code),
             "startedAt": running.get("startedAt", _stamp()),
             "finishedAt": _stamp(),
         }
@@ -217,6 +225,11 @@ class ContainerRunner:
         self._ready = self._passed_startup = False
         self._last = {"terminated": end}
         self._set({"terminated": end})
+
+    def _reason(self, code: int) -> str:
+        if code == KILLED and self._group and self._group.kills() > self._kills:
+            return "OOMKilled"
+        return "Completed" if code == 0 else "Error"
 
     def _set(self, state: Tree) -> None:
         self._state = state

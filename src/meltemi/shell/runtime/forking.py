@@ -8,25 +8,26 @@ import os
 import signal
 
 from meltemi.shell.runtime import launch
+from meltemi.shell.runtime.cgroups import Group
 from meltemi.shell.runtime.pod_spec import Container
 from meltemi.shell.runtime.reaper import Reaper
 from meltemi.shell.users import held
 
 
-def begin(spec: Container, places: tuple[str, ...]) -> tuple[int, list[tuple[int, str]]]:
+def begin(spec: Container, places: tuple[str, ...], group: Group | None) -> tuple[int, list[tuple[int, str]]]:
     """Fork and become the container; returns its process and the pipes of its output."""
     pipes = [os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)]
     for _, written in pipes:
         os.fchown(written, held(spec.user), held(spec.group))  # else /dev/stdout cannot be opened again by its name
     pid = os.fork()
     if not pid:
-        _become(spec, places, pipes[0][1], pipes[1][1])
+        _become(spec, places, group, pipes[0][1], pipes[1][1])
     for _, written in pipes:
         os.close(written)
     return pid, [(pipes[0][0], "stdout"), (pipes[1][0], "stderr")]
 
 
-def _become(spec: Container, places: tuple[str, ...], out: int, err: int) -> None:
+def _become(spec: Container, places: tuple[str, ...], group: Group | None, out: int, err: int) -> None:
     """Only what exec needs happens here: the parent's loop must not run on."""
     try:
         os.setsid()
@@ -36,6 +37,8 @@ def _become(spec: Container, places: tuple[str, ...], out: int, err: int) -> Non
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
+        if group:
+            group.enter()
         os.closerange(3, 4096)
         launch.mount_volumes(spec, places)
         launch.become(spec, spec.argv)
@@ -44,7 +47,7 @@ def _become(spec: Container, places: tuple[str, ...], out: int, err: int) -> Non
     os._exit(launch.CANNOT)
 
 
-async def run_beside(spec: Container, process: int, argv: tuple[str, ...], reaper: Reaper) -> int:
+async def run_beside(spec: Container, process: int, argv: tuple[str, ...], reaper: Reaper, group: Group | None) -> int:
     """Run a program beside the container's process; its output goes to the log of nobody."""
     pid = os.fork()
     if not pid:
@@ -54,6 +57,8 @@ async def run_beside(spec: Container, process: int, argv: tuple[str, ...], reape
             for wanted in (0, 1, 2):
                 os.dup2(nothing, wanted)
             signal.set_wakeup_fd(-1)
+            if group:
+                group.enter()
             os.closerange(3, 4096)
             launch.join(process)
             launch.become(spec, argv)

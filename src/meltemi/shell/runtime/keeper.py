@@ -12,6 +12,7 @@ import structlog
 
 from meltemi.core.node.objects import is_finished
 from meltemi.ports.tokens import TokenRefusedError
+from meltemi.shell.runtime.cgroups import remove_groups
 from meltemi.shell.runtime.pod_spec import PodSpec
 from meltemi.shell.runtime.pod_status import killed, pod_status
 from meltemi.shell.runtime.pod_values import MissingError
@@ -146,5 +147,6 @@ class Keeper:
             await sandbox.stop(grace)
         except SandboxGoneError:
             pass
+        await asyncio.to_thread(remove_groups, place.parents[1], self._uid)
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
         await self._kubelet.forget(self._pod)

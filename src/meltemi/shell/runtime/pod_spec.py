@@ -5,6 +5,7 @@ Place:  shell/runtime · kubelet (by podspec) writes it as STATE/pods/UID/spec.j
 
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
+from meltemi.core.node.limits import Limits
 from meltemi.core.node.tokens import TokenFile
 
 
@@ -76,6 +77,7 @@ class Container(Value, frozen=True, kw_only=True):
     privileged: bool = False
     no_new_privileges: bool = False
     mounts: tuple[Mount, ...] = ()
+    limits: Limits = Limits()
     ports: tuple[int, ...] = ()
     """Declared TCP ports: without a readiness probe the container is ready when they accept connections."""
     startup: Probe | None = None

@@ -78,7 +78,7 @@ class PodValues:
                 return ""
 
     def resource(self, reference: Tree, container: Tree) -> int:
-        """What a container's limits or requests say (they are not enforced); where nothing, what the machine has."""
+        """What a container's limits or requests say; where nothing, what the machine has."""
         everyone: Sequence[Tree] = (*self._spec["containers"], *(self._spec.get("initContainers") or ()))
         named = reference.get("containerName") or container["name"]
         asked: Tree = next((one for one in everyone if one["name"] == named), container)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from meltemi.core.model.units import Seconds
+from meltemi.core.node.limits import Limits, limits_of
 from meltemi.core.node.resolv import pod_resolv_conf
 from meltemi.core.node.settings import NodeSettings
 from meltemi.core.node.tokens import TokenFile, token_files
@@ -105,6 +106,7 @@ class Translator:
             privileged=bool(security.get("privileged")),
             no_new_privileges=security.get("allowPrivilegeEscalation") is False,
             mounts=tuple(self._mount(mount, environment) for mount in one.get("volumeMounts") or ()),
+            limits=_limits(one),
             ports=_tcp_ports(one),
             startup=probe(one.get("startupProbe"), ports),
             liveness=probe(one.get("livenessProbe"), ports),
@@ -156,6 +158,13 @@ def _primary_group(user: int) -> int:
         return pwd.getpwuid(user).pw_gid
     except KeyError:
         return 0
+
+
+def _limits(one: Tree) -> Limits:
+    try:
+        return limits_of(one)
+    except ValueError as problem:
+        raise MissingError(f"container {one['name']!r}: resources.limits: {problem}") from None
 
 
 def _tcp_ports(one: Tree) -> tuple[int, ...]:

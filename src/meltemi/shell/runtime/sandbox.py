@@ -18,13 +18,14 @@ import socket
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from meltemi.shell.runtime import kernel
+from meltemi.shell.runtime.cgroups import Group, open_groups
 from meltemi.shell.runtime.container import ContainerRunner
 from meltemi.shell.runtime.dns import Upstream, open_upstreams, serve_dns
 from meltemi.shell.runtime.order import live, stop
@@ -49,8 +50,9 @@ Pipe = tuple[int, int]
 class Pod:
     """The containers of the pod, and everybody who wants to know how they are."""
 
-    def __init__(self, spec: PodSpec, logs: int, around: asyncio.TaskGroup) -> None:
+    def __init__(self, spec: PodSpec, logs: int, around: asyncio.TaskGroup, groups: Mapping[str, Group]) -> None:
         self._spec = spec
+        self._groups = groups
         self._around = around
         self._reaper = Reaper()
         self._init = [self._runner(one, logs, init=True) for one in spec.init]
@@ -73,6 +75,7 @@ class Pod:
             logs=logs,
             changed=self._changed,
             around=self._around,
+            group=self._groups.get(spec.name),
         )
 
     def status(self) -> Tree:
@@ -139,8 +142,11 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     upstreams = open_upstreams()
     control = _control_socket(folder / CONTROL)
+    groups = open_groups(state, uid, {one.name: one.limits for one in (*spec.init, *spec.containers)})
     ready, go = os.pipe(), os.pipe()
-    pid = _in_new_namespace(lambda: _first(spec, folder, control=control, upstreams=upstreams, ready=ready, go=go))
+    pid = _in_new_namespace(
+        lambda: _first(spec, folder, control=control, upstreams=upstreams, groups=groups, ready=ready, go=go)
+    )
     os.close(ready[1])
     os.close(go[0])
     if os.read(ready[0], 1) != b"+":
@@ -174,8 +180,9 @@ def _in_new_namespace(first: Callable[[], None]) -> int:
 
 
 def _first(
-    spec: PodSpec, folder: Path, *, control: socket.socket, upstreams: Sequence[Upstream], ready: Pipe, go: Pipe
-) -> None:
+    spec: PodSpec, folder: Path, *, control: socket.socket, upstreams: Sequence[Upstream],
+    groups: Mapping[str, Group], ready: Pipe, go: Pipe,
+) -> None:  # fmt: skip
     """PID 1 of the pod. Never returns."""
     try:
         if one_user():
@@ -191,7 +198,7 @@ def _first(
         for number in (*ready, go[0]):
             os.close(number)
         _configure(spec)
-        asyncio.run(_serve(spec, control, upstreams, logs))
+        asyncio.run(_serve(spec, control, upstreams, logs, groups))
     except BaseException:
         traceback.print_exc()
         os._exit(1)
@@ -205,9 +212,11 @@ def _keep_network() -> None:
     os.close(network)
 
 
-async def _serve(spec: PodSpec, control: socket.socket, upstreams: Sequence[Upstream], logs: int) -> None:
+async def _serve(
+    spec: PodSpec, control: socket.socket, upstreams: Sequence[Upstream], logs: int, groups: Mapping[str, Group]
+) -> None:
     async with asyncio.TaskGroup() as tasks:
-        pod = Pod(spec, logs, tasks)
+        pod = Pod(spec, logs, tasks, groups)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, pod.stop, DOWN_GRACE)
         tasks.create_task(serve_dns(HIDDEN / "node/dns.json", upstreams=upstreams))
         async with await asyncio.start_unix_server(pod.converse, sock=control):
