@@ -33,8 +33,8 @@ VirtualService of two routes. The proxy is a sidecar that sees all of them.
 *Names* composes the mesh and lists what the proxy gets, *bodies* makes the Envoy messages, *to bytes* joins them into
 responses.
 
-`meltemi validate` of {documents:,} VirtualServices and DestinationRules in one file, the whole process: {validated:.0f} ms,
-the median of {validations} runs.
+`meltemi validate` of {documents:,} VirtualServices and DestinationRules in one file, the whole process:
+{validated:.0f} ms, the median of {validations} runs.
 
 ## One change among {services:,} services
 
