@@ -26,9 +26,6 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "Gateway": {
         "servers[].defaultEndpoint": "",
     },
-    "ServiceEntry": {
-        "subjectAltNames": "",
-    },
 }
 """Kind → path in `spec` (lists as `[]`) → what to do instead, or ""."""
 

@@ -97,6 +97,7 @@ def entry_service(e: Engine, host: str, key: Key) -> Service | None:
         export_to=settled_export(spec.export_to, mesh(e).default_service_export_to, key.namespace),
         selector=spec.workload_selector.labels if spec.workload_selector else (),
         labels=found.meta.labels,
+        subject_alt_names=spec.subject_alt_names,
         created=found.meta.created,
         origin=Origin(key=key),
     )

@@ -129,9 +129,9 @@ def outbound_cluster(e: Engine, aim: Aim, gateway: bool) -> Cluster | None:
 def _tls(e: Engine, aim: Aim, policy: Policy, kind: Discovery, http: Http) -> tuple[ClientTLS | None, ClientTLS | None]:
     """(TLS to all endpoints, mutual TLS to those that accept it): what is written, else what the mesh does itself."""
     settings, written = mesh(e), policy.tls
-    if written is not None and written.mode is not ClientTLSMode.ISTIO_MUTUAL:
-        return effective_tls(written, http=http), None
     found, port = e.get(service, aim.host), e.get(port_of, aim.host, aim.port)
+    if written is not None and written.mode is not ClientTLSMode.ISTIO_MUTUAL:
+        return effective_tls(written, http=http, names=found.subject_alt_names if found else ()), None
     if found is None or port is None or (written is None and (found.mesh_external or not settings.enable_auto_mtls)):
         return None, None
     own = workload_client(

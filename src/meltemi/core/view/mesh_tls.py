@@ -92,10 +92,15 @@ def undeclared(e: Engine, to: Target, namespace: str) -> bool:
 
 
 def identities(e: Engine, host: str, port: int) -> tuple[str, ...]:
-    """Identities of the workloads behind a port, sorted; stands between endpoints' many changes and clusters."""
-    settings = mesh(e)
+    """Names that the workloads behind a port may have, sorted; stands between endpoints' many changes and clusters.
+
+    Source: Istio, "Service Entry", `subjectAltNames`: further names of the servers.
+    """
+    settings, found = mesh(e), e.get(service, host)
+    further = found.subject_alt_names if found else ()
     accounts = {(x.namespace, x.service_account) for x in e.get(endpoints, host, port) if x.tls and x.service_account}
-    return tuple(sorted(f"{p}ns/{ns}/sa/{sa}" for p in trusted_prefixes(settings) for ns, sa in accounts))
+    own = {f"{p}ns/{ns}/sa/{sa}" for p in trusted_prefixes(settings) for ns, sa in accounts}
+    return tuple(sorted(own | set(further)))
 
 
 def all_take_tls(e: Engine, host: str, port: int) -> bool:

@@ -44,8 +44,8 @@ class ClientTLS(Value, frozen=True, kw_only=True):
         return bool(self.trusted or self.trusted_secret)
 
 
-def effective_tls(written: ClientTLSSettings, *, http: Http) -> ClientTLS | None:
-    """Settle all modes but ISTIO_MUTUAL; None is plain text."""
+def effective_tls(written: ClientTLSSettings, *, http: Http, names: tuple[str, ...] = ()) -> ClientTLS | None:
+    """Settle all modes but ISTIO_MUTUAL; None is plain text. `names`: of the server, where the rule says none."""
     if written.mode is ClientTLSMode.DISABLE:
         return None
     alpn = ("h2",) if http is Http.HTTP2 else ("h2", "http/1.1") if http is Http.CLIENT else ()
@@ -58,7 +58,7 @@ def effective_tls(written: ClientTLSSettings, *, http: Http) -> ClientTLS | None
         trusted=_trusted(written),
         trusted_secret=trusted_secret,
         revoked=written.ca_crl,
-        names=written.subject_alt_names,
+        names=written.subject_alt_names or (() if written.insecure_skip_verify else names),
         sni=written.sni,
         alpn=alpn,
     )

@@ -99,6 +99,8 @@ class Service(Value, frozen=True, kw_only=True):
     selector: tuple[tuple[str, str], ...] = ()
     """Sorted; empty selects nothing."""
     labels: tuple[tuple[str, str], ...] = ()
+    subject_alt_names: tuple[str, ...] = ()
+    """Names that its servers' certificates may have (ServiceEntry)."""
     created: str = ""
     origin: Origin
 
