@@ -40,7 +40,7 @@ from meltemi.shell.runtime.cgroups import allowed
 from meltemi.shell.runtime.settings import read_settings
 from meltemi.shell.servers.api.admission import Admission, validate
 from meltemi.shell.servers.api.app import create_app
-from meltemi.shell.servers.api.objects import first_namespaces
+from meltemi.shell.servers.api.namespaces import first_namespaces
 from meltemi.shell.servers.api.serve import serve_unix
 from meltemi.shell.servers.xds.server import XdsServer
 from meltemi.shell.stores.refusals import SqliteRefusals

@@ -10,7 +10,7 @@ from pathlib import Path
 from fakes.publisher import FakePublisher
 from meltemi.shell.servers.api.admission import Admission
 from meltemi.shell.servers.api.app import create_app
-from meltemi.shell.servers.api.objects import first_namespaces
+from meltemi.shell.servers.api.namespaces import first_namespaces
 from meltemi.shell.servers.api.serve import serve_unix
 from meltemi.shell.stores.sqlite import SqliteStore
 

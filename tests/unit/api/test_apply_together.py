@@ -13,7 +13,8 @@ from meltemi.core.model.document import Key
 from meltemi.ports.store import ConflictError, Stored, Write
 from meltemi.shell.servers.api.admission import Admission
 from meltemi.shell.servers.api.apply import ApplyRequest, Item, apply
-from meltemi.shell.servers.api.objects import Objects, first_namespaces
+from meltemi.shell.servers.api.namespaces import first_namespaces
+from meltemi.shell.servers.api.objects import Objects
 from meltemi.shell.servers.api.problem import ATTEMPTS, ApiError
 
 

@@ -12,7 +12,8 @@ from meltemi.core.model.kinds import kind_of
 from meltemi.ports.store import Source, Stored
 from meltemi.shell.servers.api.admission import Admission
 from meltemi.shell.servers.api.apply import ApplyRequest, Item, apply
-from meltemi.shell.servers.api.objects import Objects, first_namespaces
+from meltemi.shell.servers.api.namespaces import first_namespaces
+from meltemi.shell.servers.api.objects import Objects
 from meltemi.shell.servers.api.paths import Target
 from meltemi.shell.servers.api.problem import ATTEMPTS, ApiError
 

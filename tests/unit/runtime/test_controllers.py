@@ -12,7 +12,7 @@ from meltemi.core.model.document import Key
 from meltemi.core.node.settings import NodeSettings
 from meltemi.shell.runtime.controllers import run_controllers
 from meltemi.shell.servers.api.app import create_app
-from meltemi.shell.servers.api.objects import first_namespaces
+from meltemi.shell.servers.api.namespaces import first_namespaces
 from meltemi.shell.servers.api.serve import serve_unix
 from meltemi.shell.stores.remote import RemoteStore
 from meltemi.shell.stores.sqlite import SqliteStore

@@ -15,22 +15,29 @@ import msgspec
 
 from meltemi.core.model.document import Key
 from meltemi.core.model.finding import Finding, Severity
-from meltemi.core.model.kinds import Kind, KindRole, kind_of, kind_or_unknown
+from meltemi.core.model.kinds import KindRole, kind_or_unknown
 from meltemi.core.model.shown import Shown, shown
 from meltemi.core.model.source import Source
 from meltemi.ports.store import ConfigStore, ConflictError, NotFoundError, Stored, Together
 from meltemi.shell.servers.api import problem
 from meltemi.shell.servers.api.addresses import Addresses
-from meltemi.shell.servers.api.admission import Admission, defaulted, injected, named
+from meltemi.shell.servers.api.admission import Admission, defaulted, injected
+from meltemi.shell.servers.api.namespaces import NAMESPACE
 from meltemi.shell.servers.api.paths import Target, key_of
+from meltemi.shell.servers.api.rules import (
+    address_of,
+    addressed,
+    expect,
+    free_address,
+    is_service,
+    revision_sent,
+    same,
+    seen,
+    stored_version,
+)
 from meltemi.shell.servers.api.trees import Object, labels_of, part
 from meltemi.shell.stores.draft import Draft
 
-NAMESPACE = Kind(
-    group="", kind="Namespace", versions=("v1",), plural="namespaces", singular="namespace", namespaced=False,
-    role=KindRole.KUBE,
-)  # fmt: skip
-FIRST_NAMESPACES = ("default", "kube-system")
 GRACE = 30
 """Seconds that a Pod has to stop, where neither it nor the caller says so (Kubernetes')."""
 SERVER_FIELDS = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
@@ -108,7 +115,7 @@ class Objects:
     ) -> Written:
         """Store a new object. Raises ApiError."""
         async with self._lock:
-            target, tree = self.addressed(target, tree, generate=True)
+            target, tree = addressed(target, tree, generate=True)
             if await self._tree(target.key()):
                 raise problem.already_exists(target.kind, target.name)
             for name in ("resourceVersion", *SERVER_FIELDS):
@@ -122,7 +129,7 @@ class Objects:
     ) -> Written:
         """Store an object in the place of another. Raises ApiError."""
         async with self._lock:
-            target, tree = self.addressed(target, tree)
+            target, tree = addressed(target, tree)
             old = await self.existing(target)
             return await self._replace(target, tree, old, source=source, dry_run=dry_run)
 
@@ -133,7 +140,7 @@ class Objects:
         async def change() -> Written:
             found = await self.resolved(target)
             old = await self.existing(found)
-            found, tree = self.addressed(found, patched(old, patch, content_type))
+            found, tree = addressed(found, patched(old, patch, content_type))
             return await self._replace(found, tree, old, source=None, dry_run=dry_run)
 
         async with self._lock:
@@ -145,7 +152,7 @@ class Objects:
         Status is written as it comes, and the namespace may be gone: controllers that lag behind clean up themselves.
         """
         async with self._lock:
-            target, tree = self.addressed(target, tree)
+            target, tree = addressed(target, tree)
             old = await self._tree(target.key())
             return await self._write(
                 target, tree, old, source=source, expected=expected, dry_run=False, also=frozenset({target.namespace})
@@ -158,7 +165,7 @@ class Objects:
         async with self._lock:
             target = await self.resolved(target)
             old = await self.existing(target)
-            _expect(target, old, expected)
+            expect(target, old, expected)
             if dry_run:
                 return old
             graceful = (target.kind.group, target.kind.kind) == ("", "Pod") and grace != 0
@@ -168,7 +175,7 @@ class Objects:
             if graceful:
                 return await self._mark(target, old, grace)
             await self.store.delete(target.key())
-            if self.admission.defaults and _is_service(target):
+            if self.admission.defaults and is_service(target):
                 (await self._addresses()).note(target.key(), "")
             return old
 
@@ -179,42 +186,18 @@ class Objects:
             raise problem.not_found(target.kind, target.name)
         return old
 
-    def addressed(self, target: Target, tree: Object, *, generate: bool = False) -> tuple[Target, Object]:
-        """Bring URL and object together; the object is copied. Raises ApiError where they contradict each other."""
-        tree = {**tree, "metadata": dict(part(tree, "metadata"))}
-        kind = _kind(target, tree)
-        tree |= {"kind": kind.kind, "apiVersion": target.api_version}
-        if generate:
-            named(tree)
-        metadata = tree["metadata"]
-        namespace = target.namespace or metadata.get("namespace") or "default"
-        name = target.name or metadata.get("name") or ""
-        if not name:
-            raise problem.ApiError(422, "Invalid", "metadata.name: the object has no name")
-        if metadata.get("name", name) != name:
-            raise problem.bad_request(f"the URL names '{name}', the object is called '{metadata['name']}'")
-        if kind.namespaced and metadata.get("namespace", namespace) != namespace:
-            raise problem.bad_request(f"the URL names namespace '{namespace}', the object '{metadata['namespace']}'")
-        metadata["name"] = name
-        if kind.namespaced:
-            metadata["namespace"] = namespace
-        else:
-            metadata.pop("namespace", None)
-        found = msgspec.structs.replace(target, kind=kind, namespace=namespace if kind.namespaced else "", name=name)
-        return found, tree
-
     async def _replace(
         self, target: Target, tree: Object, old: Object, *, source: Source | None, dry_run: bool
     ) -> Written:
         if target.sub == "status":
-            tree = {**old, "status": tree.get("status"), "metadata": _seen(old, tree)}
+            tree = {**old, "status": tree.get("status"), "metadata": seen(old, tree)}
         else:
             tree = {**tree}
             tree.pop("status", None)
             if "status" in old:
                 tree["status"] = old["status"]
         metadata = tree["metadata"]
-        expected = _revision(metadata)
+        expected = revision_sent(metadata)
         if metadata.get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
             raise problem.conflict(target.kind, target.name)
         kept = {name: old["metadata"][name] for name in SERVER_FIELDS if name in old["metadata"]}
@@ -229,20 +212,20 @@ class Objects:
         said = tuple(shown(finding, source) for finding in findings)
         if any(finding.severity is Severity.ERROR for finding in findings):
             raise problem.refused(target.kind, target.name, said)
-        admitted["apiVersion"] = _stored_version(target)
+        admitted["apiVersion"] = stored_version(target)
         if dry_run:
-            _expect(target, old, expected)
+            expect(target, old, expected)
             return Written(tree=admitted, revision=0, findings=said)
-        if old is not None and source is None and _same(admitted, old):
+        if old is not None and source is None and same(admitted, old):
             # As Kubernetes: what changes nothing makes no revision, so that controllers come to rest.
-            _expect(target, old, expected)
+            expect(target, old, expected)
             return Written(tree=old, revision=int(old["metadata"]["resourceVersion"]), findings=said)
         try:
             stored = await self.store.put(target.key(), msgspec.json.encode(admitted), source=source, expected=expected)
         except ConflictError as stale:
             raise problem.conflict(target.kind, target.name) from stale
-        if self.admission.defaults and _is_service(target):
-            (await self._addresses()).note(target.key(), _address(admitted))
+        if self.admission.defaults and is_service(target):
+            (await self._addresses()).note(target.key(), address_of(admitted))
         return Written(tree=msgspec.json.decode(stored.body), revision=stored.revision, findings=said)
 
     async def admit(
@@ -265,9 +248,9 @@ class Objects:
         if not self.admission.defaults:
             return tree, findings
         addresses = await self._addresses()
-        defaulted(tree, target.kind, old, lambda: _free(addresses))
-        if _is_service(target) and addresses.owner(_address(tree)) not in (None, target.key()):
-            message = f"spec.clusterIP: {_address(tree)} belongs to {addresses.owner(_address(tree))}"
+        defaulted(tree, target.kind, old, lambda: free_address(addresses))
+        if is_service(target) and addresses.owner(address_of(tree)) not in (None, target.key()):
+            message = f"spec.clusterIP: {address_of(tree)} belongs to {addresses.owner(address_of(tree))}"
             raise problem.ApiError(422, "Invalid", message, kind=target.kind, name=target.name)
         inject = self.admission.inject
         if old is None and inject and (target.kind.group, target.kind.kind) == ("", "Pod"):
@@ -280,7 +263,7 @@ class Objects:
         if self._known is None:
             found = Addresses(self.admission.service_cidr)
             for one in (await self.store.list("", "Service"))[0]:
-                found.note(one.key, _address(msgspec.json.decode(one.body)))
+                found.note(one.key, address_of(msgspec.json.decode(one.body)))
             self._known = found
         return self._known
 
@@ -301,85 +284,3 @@ class Objects:
             return msgspec.json.decode((await self.store.get(key)).body)
         except NotFoundError:
             return None
-
-
-def _is_service(target: Target) -> bool:
-    return (target.kind.group, target.kind.kind) == ("", "Service")
-
-
-def _address(service: Object) -> str:
-    return part(service, "spec").get("clusterIP") or ""
-
-
-def _free(addresses: Addresses) -> str:
-    if address := addresses.free():
-        return address
-    raise problem.ApiError(507, "InsufficientStorage", f"all addresses of {addresses.network} are taken")
-
-
-async def first_namespaces(store: ConfigStore) -> None:
-    """Make the namespaces that every cluster has."""
-    for name in FIRST_NAMESPACES:
-        try:
-            await store.put(key_of(NAMESPACE, "", name), msgspec.json.encode(_namespace(name)), expected=0)
-        except ConflictError:
-            continue
-
-
-def served(tree: Object, target: Target) -> Object:
-    """The object in the version of the URL: objects are stored once, whatever version they came in."""
-    return {**tree, "apiVersion": target.api_version, "kind": tree.get("kind", target.kind.kind)}
-
-
-def _kind(target: Target, tree: Object) -> Kind:
-    """The kind of an object that was sent to a URL. Raises ApiError."""
-    written = tree.get("kind")
-    if target.kind.kind:
-        if written not in (None, target.kind.kind):
-            raise problem.bad_request(f"the URL is of kind '{target.kind.kind}', the object of kind '{written}'")
-        return target.kind
-    if not isinstance(written, str) or not written:
-        raise problem.bad_request("the object has no 'kind'")
-    return kind_or_unknown(target.group, written, target.version)
-
-
-def _stored_version(target: Target) -> str:
-    known = kind_of(target.kind.group, target.kind.kind)
-    if known is None:
-        return target.api_version
-    return target.api_version if target.version in known.versions and target.group == known.group else known.api_version
-
-
-def _revision(metadata: Object) -> int | None:
-    text = metadata.get("resourceVersion")
-    if not text:
-        return None
-    if not str(text).isdigit():
-        raise problem.bad_request(f"resourceVersion '{text}' is no revision")
-    return int(text)
-
-
-def _expect(target: Target, old: Object | None, expected: int | None) -> None:
-    found = int(old["metadata"]["resourceVersion"]) if old else 0
-    if expected is not None and expected != found:
-        raise problem.conflict(target.kind, target.name)
-
-
-def _same(tree: Object, old: Object) -> bool:
-    """Whether a write would change nothing but what the store counts."""
-    kept = {name: old["metadata"].get(name) for name in ("resourceVersion", "generation", "uid", "creationTimestamp")}
-    return {**tree, "metadata": {**tree["metadata"], **kept}} == old
-
-
-def _seen(old: Object, tree: Object) -> Object:
-    """Metadata for a status write: the old one, with the revision that the writer saw."""
-    metadata: Object = {k: v for k, v in old["metadata"].items() if k != "resourceVersion"}
-    sent = part(tree, "metadata")
-    return metadata | {k: sent[k] for k in ("resourceVersion", "uid") if k in sent}
-
-
-def _namespace(name: str) -> Object:
-    return {
-        "apiVersion": "v1", "kind": "Namespace", "status": {"phase": "Active"},
-        "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
-    }  # fmt: skip

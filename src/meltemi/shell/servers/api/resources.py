@@ -14,9 +14,10 @@ from starlette.responses import Response, StreamingResponse
 from meltemi.core.model.kinds import KINDS, Kind
 from meltemi.core.model.shown import Shown, rendered
 from meltemi.shell.servers.api import requests
-from meltemi.shell.servers.api.objects import Objects, Written, served
+from meltemi.shell.servers.api.objects import Objects, Written
 from meltemi.shell.servers.api.paths import Target, read_path
 from meltemi.shell.servers.api.problem import ApiError, bad_request
+from meltemi.shell.servers.api.rules import served
 from meltemi.shell.servers.api.selectors import selector
 from meltemi.shell.servers.api.trees import Object, part
 from meltemi.shell.servers.api.watch import DEFAULT_SECONDS, Watch, watched

@@ -12,9 +12,9 @@ import msgspec
 
 from meltemi.core.model.document import Key
 from meltemi.ports.store import Batch, Change, ChangeKind, ConfigStore
-from meltemi.shell.servers.api.objects import served
 from meltemi.shell.servers.api.paths import Target
 from meltemi.shell.servers.api.problem import ApiError
+from meltemi.shell.servers.api.rules import served
 from meltemi.shell.servers.api.selectors import Matches
 from meltemi.shell.servers.api.trees import Object
 
