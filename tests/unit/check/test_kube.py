@@ -25,9 +25,9 @@ CASES: dict[str, tuple[str, str, Tree, list[str]]] = {
                         ["M1303 spec.ipFamilies"]),
     "node port": ("v1", "Service", {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]},
                   ["M1303 spec.type", "M1303 spec.ports[0].nodePort"]),
-    "load balancer": ("v1", "Service", {"type": "LoadBalancer", "ports": [{"port": 80}]}, []),
+    "load balancer": ("v1", "Service", {"type": "LoadBalancer", "ports": [{"port": 80}]}, ["M1303 spec.type"]),
     "load balancer's port": ("v1", "Service", {"type": "LoadBalancer", "ports": [{"port": 80, "nodePort": 30080}]},
-                             ["M1303 spec.ports[0].nodePort"]),
+                             ["M1303 spec.ports[0].nodePort", "M1303 spec.type"]),
     "no node port": ("v1", "Service", {"ports": [{"port": 80, "nodePort": 30080}]}, ["M1104 spec.ports[0].nodePort"]),
     "external address": ("v1", "Service", {"ports": [{"port": 80}], "externalIPs": ["192.0.2.1"]},
                          ["M1303 spec.externalIPs"]),
@@ -70,6 +70,12 @@ CASES: dict[str, tuple[str, str, Tree, list[str]]] = {
 def test_faults(version: str, kind: str, spec: Tree, want: list[str]):
     tree: Tree = {"apiVersion": version, "kind": kind, "metadata": {"name": "a"}, "spec": spec}
     assert [f"{f.code} {f.path}" for f in check_document(tree)[1]] == want
+
+
+def test_a_gateway_is_a_load_balancer_whose_way_in_is_known():
+    metadata: Tree = {"name": "a", "labels": {"istio": "ingressgateway"}}
+    spec: Tree = {"type": "LoadBalancer", "ports": [{"port": 80}]}
+    assert check_document({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})[1] == ()
 
 
 def test_an_object_that_is_written_twice_is_said():

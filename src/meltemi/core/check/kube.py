@@ -19,6 +19,8 @@ from meltemi.core.model.value import Value
 ROOT = Path("spec")
 TRANSPORTS = ("TCP", "UDP", "SCTP")
 WAY_IN = "a Gateway leads in from outside; 'up --gateway-port' serves it on 127.0.0.1"
+GATEWAY = "istio"
+"""The label of gateways, by which Gateways find them; `--gateway-port` leads in to the mesh's own."""
 AFFINITY = "a DestinationRule's 'consistentHash: {useSourceIp: true}' keeps a client at its pod"
 TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
 
@@ -29,6 +31,8 @@ def check_kube(document: Document[Value]) -> Iterator[Finding]:
     match document.spec:
         case Service(spec=spec):
             yield from _check_service(spec)
+            if spec.type == "LoadBalancer" and GATEWAY not in dict(document.meta.labels):
+                yield note("M1303", at(ROOT, "type"), "the embedded node gives no address outside the mesh", WAY_IN)
         case Pod(spec=spec):
             yield from check_containers(spec, ROOT)
         case Deployment(spec=spec) | ReplicaSet(spec=spec) | DaemonSet(spec=spec) | StatefulSet(spec=spec):
