@@ -8,6 +8,17 @@ GOLDEN: dict[tuple[str, str], str] = {
     ("VirtualService", "http[].websocketUpgrade"): "upgrades are always allowed; `test_mutual_tls.py` has a WebSocket",
     ("VirtualService", "http[].fault.abort.http2Error"): "as in Istio not to be had; refused with M2123",
     ("VirtualService", "http[].fault.delay.exponentialDelay"): "as in Istio not to be had; refused with M2123",
+    **{
+        (
+            "DestinationRule",
+            f"trafficPolicy.{field}",
+        ): "`golden/cases/cluster-policies`; a matter of chance or time"
+        for field in (
+            "connectionPool.tcp.connectTimeout",
+            "loadBalancer.consistentHash.maglev.tableSize",
+            "loadBalancer.consistentHash.ringHash.minimumRingSize",
+        )
+    },
     ("Gateway", "servers[].name"): "only a name, for people",
     ("Gateway", "servers[].port.targetPort"): "as in Istio without meaning; refused with M2310",
     **{

@@ -68,7 +68,10 @@ def _once(path: str) -> str:
     if path in OWN:
         return path
     prefix = next((p for p in SAME if path.startswith(p)), "")
-    return f"trafficPolicy.{path.removeprefix(prefix)}" if prefix else path
+    rest = path.removeprefix(prefix)
+    if rest.startswith("port."):
+        return f"trafficPolicy.portLevelSettings[].{rest}"
+    return f"trafficPolicy.{rest}" if prefix else path
 
 
 def _leaves(kind: type[Value], before: str, within: tuple[type[Value], ...]) -> Iterator[str]:

@@ -136,3 +136,19 @@ def test_what_is_addressed_to_the_proxys_port_does_not_come_back_for_ever() -> N
     found = outermost(mesh_of(""))
 
     assert [(c.match.port, ends(c)) for c in found.chains] == [(15001, {"BlackHoleCluster": 1})]
+
+
+def rule_of(spec: str) -> str:
+    return (
+        "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\n"
+        f"metadata: {{name: rule, namespace: default}}\nspec: {spec}\n"
+    )
+
+
+def test_connections_end_as_the_rule_says() -> None:
+    limits = "{host: db, trafficPolicy: {connectionPool: {tcp: {maxConnectionDuration: 2m, idleTimeout: 5s}}}}"
+    mesh = mesh_of(service("db", "tcp:3306", address="198.19.0.1") + rule_of(limits))
+
+    found = listener(mesh, "198.19.0.1", 3306).default
+    assert found is not None
+    assert (found.limits.age, found.limits.idle) == (120, 5)

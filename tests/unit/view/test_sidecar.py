@@ -156,3 +156,15 @@ def test_a_listener_without_interception_binds_at_the_workload_s_address() -> No
 
     names = [name for name in seen(mesh)[ResourceType.LISTENER] if name.startswith("inbound_")]
     assert names == ["inbound_10.0.0.1_80"]
+
+
+def test_a_rule_for_some_clients_decides_on_their_hashes_too() -> None:
+    policy = "{loadBalancer: {consistentHash: {httpHeaderName: x-user}}}"
+    selected = (
+        "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: d, namespace: default}\n"
+        f"spec: {{host: reviews, workloadSelector: {{matchLabels: {{app: a}}}}, trafficPolicy: {policy}}}\n"
+    )
+    mesh, name = mesh_of(SERVICES + selected), "80/reviews.default.svc.cluster.local:80"
+
+    assert b"x-user" in seen(mesh, app="a")[ResourceType.VIRTUAL_HOST][name].body
+    assert b"x-user" not in seen(mesh, app="b")[ResourceType.VIRTUAL_HOST][name].body

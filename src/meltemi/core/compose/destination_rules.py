@@ -106,6 +106,11 @@ def rules_for(e: Engine, host: str, namespace: str, labels: tuple[tuple[str, str
     return tuple(h.key for h in found if h.export_to == first.export_to and h.selector == first.selector)
 
 
+def rules_select(e: Engine) -> bool:
+    """Whether any rule selects its clients; few meshes have one, so that few ask further."""
+    return any(h.selector for h in e.get(rule_heads))
+
+
 def selector_names(e: Engine, host: str, namespace: str) -> frozenset[str]:
     """Labels of the client that the choice of a host's rules depends on."""
     return frozenset(name for h in e.get(candidates, host, namespace) for name, _ in h.selector)

@@ -15,15 +15,28 @@ FILTER = "envoy.filters.network.tcp_proxy"
 def tcp_proxy(chain: Chain, listener: Listener) -> list[pb.Filter]:
     """The filters of an outbound or gateway chain of bytes."""
     side = Side.GATEWAY if listener.gateway else Side.OUTBOUND
-    return tcp_filters(side, chain.shares, chain.stat_prefix or chain.name, listener.access_log)
+    written = _proxy(chain.shares, chain.stat_prefix or chain.name, listener.access_log)
+    if chain.limits.age is not None:
+        written.max_downstream_connection_duration.CopyFrom(pb.duration(chain.limits.age))
+    if chain.limits.idle is not None:
+        written.idle_timeout.CopyFrom(pb.duration(chain.limits.idle))
+    return _filters(side, written)
 
 
 def tcp_filters(side: Side, shares: tuple[Share, ...], stat_prefix: str, log: LogTo | None) -> list[pb.Filter]:
     """The filters of a chain of bytes that go to one cluster, or to several by weight."""
+    return _filters(side, _proxy(shares, stat_prefix, log))
+
+
+def _filters(side: Side, proxy: pb.TcpProxy) -> list[pb.Filter]:
+    return [*network_filters(side), pb.Filter(name=FILTER, typed_config=pb.any_of(proxy))]
+
+
+def _proxy(shares: tuple[Share, ...], stat_prefix: str, log: LogTo | None) -> pb.TcpProxy:
     written = pb.TcpProxy(stat_prefix=stat_prefix, access_log=access_logs(log))
     if len(shares) == 1:
         written.cluster = shares[0].cluster
     else:
         for share in shares:
             written.weighted_clusters.clusters.add(name=share.cluster, weight=share.weight)
-    return [*network_filters(side), pb.Filter(name=FILTER, typed_config=pb.any_of(written))]
+    return written

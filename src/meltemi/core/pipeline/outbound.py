@@ -91,7 +91,7 @@ def _own_table(e: Engine, scope: Scope, host: str, port: int) -> list[Slot]:
 def _host(e: Engine, scope: Scope, table: str, host: str, port: int) -> Slot:
     sight = _sight(e, scope, port)
     key = e.get(mesh_virtual_service, sight, host)
-    client = Client(sight=sight, labels=client_labels(e, key, scope.labels), port=port)
+    client = Client(sight=sight, labels=client_labels(e, key, scope.labels, scope.namespace, host), port=port)
     call = Call(function=sidecar_host_body, args=(table, host, client))
     return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{host}:{port}", call)
 

@@ -22,6 +22,7 @@ from meltemi.core.view.listener import TLS, Chain, ChainMatch, Listener, ServerT
 from meltemi.core.view.rewrite import Answer
 from meltemi.core.view.route import Client, Route, routes_of
 from meltemi.core.view.server_tls import server_tls
+from meltemi.core.view.tcp_limits import tcp_limits
 from meltemi.core.view.tcp_route import Connections, tcp_rules, tls_rules
 from meltemi.core.view.virtual_host import VirtualHost, client_labels, needed
 
@@ -123,7 +124,7 @@ def _bound(e: Engine, old: tuple[Binding, ...], h: Head, gateway: str, place: Pl
     """The bindings with one more; a VirtualService stands there once, with all its Gateways."""
     known = {b.key: b for b in old}
     before = known[h.key].gateways if h.key in known else ()
-    labels = client_labels(e, h.key, place.labels)
+    labels = client_labels(e, h.key, place.labels, place.namespace)
     known[h.key] = Binding(key=h.key, gateways=tuple(dict.fromkeys((*before, gateway))), labels=labels)
     return tuple(known.values())
 
@@ -224,7 +225,7 @@ def _chains(e: Engine, server: Bound, place: Place, table: str) -> tuple[Chain, 
         match = ChainMatch(server_names=names)
         return (Chain(name=table, match=match, table=table, stat_prefix=table, tls=tls),)
     tls = server_tls(server.server.tls, http=False) if server.terminates and server.server.tls else None
-    return tuple(_connection_chain(server, rule, tls) for rule in _rules(e, server, place))
+    return tuple(_connection_chain(e, server, rule, tls, place) for rule in _rules(e, server, place))
 
 
 def _rules(e: Engine, server: Bound, place: Place) -> tuple[Connections, ...]:
@@ -244,7 +245,7 @@ def _rules(e: Engine, server: Bound, place: Place) -> tuple[Connections, ...]:
     return tuple(found)
 
 
-def _connection_chain(server: Bound, rule: Connections, tls: ServerTLS | None) -> Chain:
+def _connection_chain(e: Engine, server: Bound, rule: Connections, tls: ServerTLS | None, place: Place) -> Chain:
     names = rule.server_names if tls is None else _server_names(server)
     shares = tuple(Share(cluster=to.cluster, weight=weight) for to, weight in rule.splits)
     match = ChainMatch(
@@ -254,7 +255,15 @@ def _connection_chain(server: Bound, rule: Connections, tls: ServerTLS | None) -
         transport=TLS if names and tls is None else "",
     )
     prefix = shares[0].cluster if len(shares) == 1 else f"{server.number}.{server.gateway.replace('/', '.')}"
-    return Chain(name=f"{server.number}.{server.name}", match=match, shares=shares, stat_prefix=prefix, tls=tls)
+    limits = tcp_limits(e, tuple(to for to, _ in rule.splits), place.namespace, place.labels)
+    return Chain(
+        name=f"{server.number}.{server.name}",
+        match=match,
+        shares=shares,
+        stat_prefix=prefix,
+        tls=tls,
+        limits=limits,
+    )
 
 
 def _server_names(server: Bound) -> tuple[str, ...]:

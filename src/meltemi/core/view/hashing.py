@@ -43,13 +43,13 @@ def hashes(written: ConsistentHashLB | None) -> tuple[Hash, ...]:
     return ()
 
 
-def hash_of(e: Engine, to: Target, namespace: str) -> tuple[Hash, ...]:
-    """What is hashed of requests to a destination, for clients in `namespace`.
+def hash_of(e: Engine, to: Target, namespace: str, labels: tuple[tuple[str, str], ...]) -> tuple[Hash, ...]:
+    """What is hashed of requests to a destination, for clients in `namespace` with these labels.
 
     A subset's policy goes before the host's; settings of a port replace all others of the same policy.
     """
     if to.fixed:
         return ()
-    rules = e.get(rules_for, to.host, namespace)
+    rules = e.get(rules_for, to.host, namespace, labels)
     policy = e.get(policy_for, Aim(host=to.host, port=to.port, subset=to.subset, rules=rules))
     return hashes(policy.load_balancer.consistent_hash if policy.load_balancer else None)

@@ -69,6 +69,15 @@ class Share(Value, frozen=True, kw_only=True):
     weight: int = 1
 
 
+class Limits(Value, frozen=True, kw_only=True):
+    """How long a connection of bytes may last."""
+
+    age: Seconds | None = None
+    """Its longest life."""
+    idle: Seconds | None = None
+    """After so long without a byte it is closed; None is Envoy's default, 1 h."""
+
+
 class Chain(Value, frozen=True, kw_only=True):
     """A filter chain: HTTP by a route table, or bytes to clusters."""
 
@@ -79,6 +88,7 @@ class Chain(Value, frozen=True, kw_only=True):
     shares: tuple[Share, ...] = ()
     stat_prefix: str = ""
     tls: ServerTLS | None = None
+    limits: Limits = Limits()
 
 
 class Listener(Value, frozen=True, kw_only=True):

@@ -81,12 +81,12 @@ def inner_protocol(protocol: AppProtocol, http: Http) -> tuple[str, ...]:
     return ("istio",)
 
 
-def undeclared(e: Engine, to: Target, namespace: str) -> bool:
+def undeclared(e: Engine, to: Target, namespace: str, labels: tuple[tuple[str, str], ...]) -> bool:
     """Whether requests to a destination may go by mutual TLS of which the cluster does not know what is inside."""
     port, found = e.get(port_of, to.host, to.port), e.get(service, to.host)
     if to.fixed or port is None or found is None or port.protocol is not AppProtocol.AUTO or found.mesh_external:
         return False
-    rules = e.get(rules_for, to.host, namespace)
+    rules = e.get(rules_for, to.host, namespace, labels)
     written = e.get(policy_for, Aim(host=to.host, port=to.port, subset=to.subset, rules=rules)).tls
     return written is None or written.mode is ClientTLSMode.ISTIO_MUTUAL
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from msgspec import structs
 
+from meltemi.core.compose.destination_rules import selector_names
 from meltemi.core.compose.hosts import is_ip, is_range, plain_range
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import endpoints, service
@@ -27,9 +28,10 @@ from meltemi.core.model.traffic.sidecar import CaptureMode
 from meltemi.core.model.value import Value
 from meltemi.core.view.access_log import access_log
 from meltemi.core.view.destination import Target, exists
-from meltemi.core.view.listener import PLAIN_HTTP, RAW, TLS, Chain, ChainMatch, Listener, Share, distinct
+from meltemi.core.view.listener import PLAIN_HTTP, RAW, TLS, Chain, ChainMatch, Limits, Listener, Share, distinct
 from meltemi.core.view.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER
 from meltemi.core.view.route import Client
+from meltemi.core.view.tcp_limits import tcp_limits
 from meltemi.core.view.tcp_route import Connections, connection_labels, tcp_rules, tls_rules
 from meltemi.core.view.unknown import Unknown
 
@@ -158,7 +160,8 @@ def asked_labels(e: Engine, sight: Sight, address: str, port: int) -> frozenset[
     """Labels of the client that the rules for one listener's connections ask for."""
     hosts = {w.host for w in e.get(wishes_at, sight, address, port) if w.speech is not Speech.HTTP}
     keys = {e.get(mesh_virtual_service, sight, host) for host in hosts}
-    return frozenset(name for key in keys if key for name in e.get(connection_labels, key))
+    found = frozenset(name for key in keys if key for name in e.get(connection_labels, key))
+    return found.union(*(e.get(selector_names, host, sight.namespace) for host in hosts))
 
 
 def own_table(host: str, port: int) -> str:
@@ -307,6 +310,7 @@ class _Plan:
                 match=match,
                 shares=(Share(cluster=to.cluster),),
                 stat_prefix=to.cluster,
+                limits=self._limits((to,)),
             )
         )
 
@@ -324,7 +328,13 @@ class _Plan:
         self.origins.append(rule.origin)
         shares = tuple(Share(cluster=to.cluster, weight=weight) for to, weight in rule.splits)
         prefix = shares[0].cluster if len(shares) == 1 else f"{wish.host}:{wish.port}"
-        self._place(Chain(name=f"{wish.host}:{wish.port}", match=match, shares=shares, stat_prefix=prefix))
+        limits = self._limits(tuple(to for to, _ in rule.splits))
+        self._place(
+            Chain(name=f"{wish.host}:{wish.port}", match=match, shares=shares, stat_prefix=prefix, limits=limits)
+        )
+
+    def _limits(self, to: tuple[Target, ...]) -> Limits:
+        return tcp_limits(self._e, to, self._client.namespace, self._client.labels)
 
     def _place(self, chain: Chain) -> None:
         """A chain that asks nothing is the default one, of which there is one only: the first."""

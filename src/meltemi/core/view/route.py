@@ -105,10 +105,10 @@ class Route(Value, frozen=True, kw_only=True):
 def default_route(e: Engine, host: str, client: Client) -> Route:
     """The route to a service of which no VirtualService speaks."""
     to = Target(host=host, port=client.port)
-    hashes = hash_of(e, to, client.namespace)
+    hashes = hash_of(e, to, client.namespace, client.labels)
     return Route(
         name=DEFAULT_NAME,
-        splits=(Split(to=to, undeclared=e.get(undeclared, to, client.namespace)),),
+        splits=(Split(to=to, undeclared=e.get(undeclared, to, client.namespace, client.labels)),),
         retry=effective_retry(None, hashed=bool(hashes)),
         hashes=hashes,
     )
@@ -156,7 +156,7 @@ def source_fits(match: HTTPMatchRequest, own: tuple[str, ...], namespace: str, c
 def _route(e: Engine, rule: Rule, match: HTTPMatchRequest | None, client: Client) -> Route:
     written = rule.route
     splits = _splits(e, rule, client)
-    hashes = hash_of(e, splits[0].to, client.namespace) if len(splits) == 1 else ()
+    hashes = hash_of(e, splits[0].to, client.namespace, client.labels) if len(splits) == 1 else ()
     redirect = effective_redirect(written.redirect, port=client.port) if written.redirect else None
     answer = effective_answer(written.direct_response) if written.direct_response and not redirect else None
     if not splits and not redirect and not answer:
@@ -195,7 +195,7 @@ def _split(e: Engine, written: HTTPRouteDestination, rule: Rule, client: Client,
         to=to,
         weight=1 if alone else written.weight or 0,
         changes=header_changes(written.headers),
-        undeclared=e.get(undeclared, to, client.namespace),
+        undeclared=e.get(undeclared, to, client.namespace, client.labels),
     )
 
 

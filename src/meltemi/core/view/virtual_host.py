@@ -9,11 +9,12 @@ by its first bytes. A name may stand in a table once: `table_domains` decides wh
 
 from collections.abc import Mapping
 
-from meltemi.core.compose.hosts import covers, is_ip, short_names
+from meltemi.core.compose.destination_rules import rules_select, selector_names
+from meltemi.core.compose.hosts import covers, is_ip, qualified, short_names
 from meltemi.core.compose.registry import alias, hosts, real_host, service
 from meltemi.core.compose.sidecars import egress, narrow, sight_at, spoken_at
 from meltemi.core.compose.virtual_services import mesh_hosts, mesh_virtual_service
-from meltemi.core.compose.visibility import visible, visible_hosts
+from meltemi.core.compose.visibility import rule_destinations, visible, visible_hosts
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
 from meltemi.core.model.proxy import Sight
@@ -166,12 +167,25 @@ def domains_of(e: Engine, sight: Sight, port: int, host: str) -> tuple[str, ...]
     return e.get(table_domains, sight, port).get(host, (host,))
 
 
-def client_labels(e: Engine, key: Key | None, labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """The part of a workload's labels that one VirtualService asks for: equal parts share the virtual host."""
-    if key is None:
-        return ()
-    asked = e.get(label_names, key)
+def client_labels(
+    e: Engine, key: Key | None, labels: tuple[tuple[str, str], ...], namespace: str, host: str = ""
+) -> tuple[tuple[str, str], ...]:
+    """The part of a workload's labels that routes to a host depend on: equal parts share the virtual host.
+
+    One VirtualService may ask for them (`key`), and the DestinationRules of all that it leads to.
+    """
+    asked = e.get(labels_asked, key, namespace, host)
     return tuple((name, value) for name, value in labels if name in asked)
+
+
+def labels_asked(e: Engine, key: Key | None, namespace: str, host: str) -> frozenset[str]:
+    """Labels of the client that the choice of routes and of their policies asks for."""
+    found = e.get(label_names, key) if key else frozenset[str]()
+    if not e.get(rules_select):
+        return found
+    written = e.get(rule_destinations, key) if key else ()
+    leads = {real_host(e, qualified(to.host.lower(), key.namespace)) for to in written} if key else set[str]()
+    return found.union(*(e.get(selector_names, one, namespace) for one in (*leads, host) if one))
 
 
 def outbound_host(e: Engine, table: str, host: str, client: Client) -> VirtualHost | None:
