@@ -24,6 +24,7 @@ from meltemi.core.model.kinds import NETWORKING, KindRole, kind_of
 from meltemi.core.model.kube.namespace import ConfigMap
 from meltemi.core.model.security.peer_authentication import PeerAuthentication
 from meltemi.core.model.traffic.destination_rule import DestinationRule
+from meltemi.core.model.traffic.envoy_filter import EnvoyFilter
 from meltemi.core.model.traffic.gateway import Gateway
 from meltemi.core.model.traffic.service_entry import ServiceEntry, WorkloadEntry
 from meltemi.core.model.traffic.sidecar import ProxyConfig, Sidecar, WorkloadGroup
@@ -69,8 +70,10 @@ def _check_networking(spec: Value, tree: Tree, context: Context) -> Iterator[Fin
             yield from check_workload_group(spec)
         case ProxyConfig() as spec:
             yield from check_proxy_config(spec)
+        case EnvoyFilter() as spec:
+            yield from check_envoy_filter(spec, tree)
         case _:
-            yield from check_envoy_filter(tree)
+            return
 
 
 def _check_annotations(context: Context) -> Iterator[Finding]:

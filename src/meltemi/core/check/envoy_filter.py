@@ -1,164 +1,194 @@
-"""Rules for EnvoyFilters, as far as they can be told without Envoy's own messages.
+"""Rules for EnvoyFilters.
 
 Place:  parse → [check/envoy_filter] → check/document
-Source: Istio, pkg/config/validation/envoyfilter.
+Source: Istio, pkg/config/validation/envoyfilter; what each operation can do: Istio, pilot, networking/core/envoyfilter.
 """
 
 from collections.abc import Iterator
 
+from meltemi.core.check.envoy_values import check_envoy_value
+from meltemi.core.check.names import check_labels, check_selector
 from meltemi.core.check.report import ROOT, at, error, warning
+from meltemi.core.check.target_refs import check_target_refs
 from meltemi.core.check.values import MAX_REGEX, regex_fault
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
+from meltemi.core.model.traffic.envoy_filter import (
+    ApplyTo,
+    EnvoyConfigObjectMatch,
+    EnvoyConfigObjectPatch,
+    EnvoyFilter,
+    FilterClass,
+    ListenerMatch,
+    Operation,
+    Patch,
+    PatchContext,
+    ProxyMatch,
+)
 from meltemi.core.model.tree import Tree
 
-APPLY_TO = frozenset(
-    [
-        "LISTENER",
-        "FILTER_CHAIN",
-        "NETWORK_FILTER",
-        "HTTP_FILTER",
-        "ROUTE_CONFIGURATION",
-        "VIRTUAL_HOST",
-        "HTTP_ROUTE",
-        "CLUSTER",
-        "EXTENSION_CONFIG",
-        "BOOTSTRAP",
-        "LISTENER_FILTER",
-    ]
+_LISTENER = (
+    ApplyTo.LISTENER,
+    ApplyTo.FILTER_CHAIN,
+    ApplyTo.NETWORK_FILTER,
+    ApplyTo.HTTP_FILTER,
+    ApplyTo.LISTENER_FILTER,
 )
-_LISTENER = frozenset({"LISTENER", "FILTER_CHAIN", "NETWORK_FILTER", "HTTP_FILTER", "LISTENER_FILTER"})
-_ROUTE = frozenset({"ROUTE_CONFIGURATION", "VIRTUAL_HOST", "HTTP_ROUTE"})
-_NEEDED = {**dict.fromkeys(_LISTENER, "listener"), **dict.fromkeys(_ROUTE, "routeConfiguration"), "CLUSTER": "cluster"}
-_MATCHES = frozenset({"listener", "routeConfiguration", "cluster", "waypoint"})
-_OPERATIONS = frozenset(
-    {
-        "MERGE",
-        "ADD",
-        "REMOVE",
-        "INSERT_BEFORE",
-        "INSERT_AFTER",
-        "INSERT_FIRST",
-        "REPLACE",
-        "MERGE_AND_REPLACE_LIST",
-    }
-)
-_CONTEXTS = frozenset({"ANY", "SIDECAR_INBOUND", "SIDECAR_OUTBOUND", "GATEWAY", "WAYPOINT"})
-_WITHOUT_VALUE = frozenset({"REMOVE"})
+_ROUTES = (ApplyTo.ROUTE_CONFIGURATION, ApplyTo.VIRTUAL_HOST, ApplyTo.HTTP_ROUTE)
+_NEEDED = {
+    **dict.fromkeys(_LISTENER, "listener"),
+    **dict.fromkeys(_ROUTES, "routeConfiguration"),
+    ApplyTo.CLUSTER: "cluster",
+}
+_MANAGER = ("envoy.filters.network.http_connection_manager", "envoy.http_connection_manager")
+_INSERT = (Operation.INSERT_BEFORE, Operation.INSERT_AFTER, Operation.INSERT_FIRST)
+_MERGE = (Operation.MERGE, Operation.MERGE_AND_REPLACE_LIST)
+_WHOLE = (*_MERGE, Operation.ADD, Operation.REMOVE)
+POSSIBLE: dict[ApplyTo, tuple[Operation, ...]] = {
+    ApplyTo.LISTENER: (*_WHOLE, *_INSERT),
+    ApplyTo.FILTER_CHAIN: (*_WHOLE, *_INSERT),
+    ApplyTo.NETWORK_FILTER: (*_WHOLE, *_INSERT, Operation.REPLACE),
+    ApplyTo.HTTP_FILTER: (*_WHOLE, *_INSERT, Operation.REPLACE),
+    ApplyTo.LISTENER_FILTER: (*_WHOLE, *_INSERT, Operation.REPLACE),
+    ApplyTo.ROUTE_CONFIGURATION: _MERGE,
+    ApplyTo.VIRTUAL_HOST: (*_WHOLE, *_INSERT, Operation.REPLACE),
+    ApplyTo.HTTP_ROUTE: (*_WHOLE, *_INSERT),
+    ApplyTo.CLUSTER: (*_WHOLE, *_INSERT),
+    ApplyTo.EXTENSION_CONFIG: (Operation.ADD, *_INSERT),
+    ApplyTo.BOOTSTRAP: _MERGE,
+}
+"""What has an effect; INSERT on what has no order is ADD."""
+REPLACED_BY_MATCH = (ApplyTo.NETWORK_FILTER, ApplyTo.HTTP_FILTER, ApplyTo.LISTENER_FILTER)
 
 
-def check_envoy_filter(tree: Tree) -> Iterator[Finding]:
-    """What is patched, and whether patch and match fit it. The tree is read: what is in a patch is Envoy's."""
-    spec = _mapping(_mapping(tree).get("spec"))
+def check_envoy_filter(spec: EnvoyFilter, tree: Tree) -> Iterator[Finding]:
+    """What is patched, whether patch and match fit it, and whether Envoy knows what is written."""
     yield warning("M2701", ROOT, "patches depend on what the mesh makes inside, which may change with any release")
-    if "filters" in spec:
-        yield error("M1101", at(ROOT, "filters"), "unknown field 'filters'", "write 'configPatches'")
-    patches = spec.get("configPatches")
-    for i, patch in enumerate(patches if isinstance(patches, list) else ()):
-        yield from _check_patch(_mapping(patch), at(ROOT, "configPatches", i))
+    if spec.workload_selector is not None:
+        yield from check_selector(spec.workload_selector.labels, at(ROOT, "workloadSelector", "labels"))
+        yield from check_labels(spec.workload_selector.labels, at(ROOT, "workloadSelector", "labels"))
+    yield from check_target_refs(spec.target_refs, at(ROOT, "targetRefs"))
+    values = _values(tree)
+    for i, patch in enumerate(spec.config_patches):
+        value = values[i] if i < len(values) else None
+        yield from _check_patch(patch, value, at(ROOT, "configPatches", i))
 
 
-def _check_patch(entry: dict[str, Tree], path: Path) -> Iterator[Finding]:
-    target = entry.get("applyTo")
-    if not isinstance(target, str) or target not in APPLY_TO:
-        yield error(
-            "M2702", path, "it is not said what is patched", f"write 'applyTo', one of {', '.join(sorted(APPLY_TO))}"
-        )
+def _check_patch(entry: EnvoyConfigObjectPatch, value: Tree, path: Path) -> Iterator[Finding]:
+    target = entry.apply_to
+    if target is ApplyTo.INVALID:
+        tip = f"write 'applyTo', one of {', '.join(sorted(POSSIBLE))}"
+        yield error("M2702", path, "it is not said what is patched", tip)
         return
-    patch = entry.get("patch")
-    if not isinstance(patch, dict):
+    if entry.patch is None:
         yield error("M2013", path, "'patch' is missing", "add 'patch: …'")
     else:
-        yield from _check_operation(patch, target, at(path, "patch"))
-    match = _mapping(entry.get("match"))
+        yield from _check_operation(entry.patch, target, at(path, "patch"))
+        if entry.patch.value is not None and entry.patch.operation is not Operation.REMOVE:
+            yield from check_envoy_value(target, value, at(path, "patch", "value"))
+    match = entry.match or EnvoyConfigObjectMatch()
     yield from _check_match(match, target, at(path, "match"))
-    yield from _check_proxy(_mapping(match.get("proxy")), at(path, "match", "proxy"))
-
-
-def _check_operation(patch: dict[str, Tree], target: str, path: Path) -> Iterator[Finding]:
-    operation = patch.get("operation")
-    if not isinstance(operation, str) or operation not in _OPERATIONS:
-        yield error(
-            "M2702", path, "the patch does not say how", f"write 'operation', one of {', '.join(sorted(_OPERATIONS))}"
+    if match.proxy is not None:
+        yield from _check_proxy(match.proxy, at(path, "match", "proxy"))
+    if entry.patch is not None and not _places(match, entry.patch.operation, target):
+        tip = "say which: 'match: {listener: …}' with the filter's name"
+        yield warning(
+            "M2706", at(path, "patch", "operation"), f"{entry.patch.operation} of no filter does nothing", tip
         )
+
+
+def _places(match: EnvoyConfigObjectMatch, operation: Operation, target: ApplyTo) -> bool:
+    """Whether it is said which filter is removed or replaced."""
+    if operation not in (Operation.REMOVE, Operation.REPLACE) or target not in REPLACED_BY_MATCH:
+        return True
+    listener = match.listener or ListenerMatch()
+    if target is ApplyTo.LISTENER_FILTER:
+        return bool(listener.listener_filter)
+    found = listener.filter_chain.filter if listener.filter_chain else None
+    return found is not None and (target is ApplyTo.NETWORK_FILTER or found.sub_filter is not None)
+
+
+def _check_operation(patch: Patch, target: ApplyTo, path: Path) -> Iterator[Finding]:
+    operation = patch.operation
+    if operation is Operation.INVALID:
+        known = ", ".join(sorted(one for one in Operation if one is not Operation.INVALID))
+        yield error("M2702", path, "the patch does not say how", f"write 'operation', one of {known}")
         return
-    if operation not in _WITHOUT_VALUE and not isinstance(patch.get("value"), dict):
+    if operation is not Operation.REMOVE and patch.value is None:
         yield error("M2013", path, "'value' is missing", f"operation {operation} needs one")
-    yield from _check_types(patch.get("value"), at(path, "value"))
+    if operation not in POSSIBLE[target]:
+        tip = f"possible: {', '.join(POSSIBLE[target])}"
+        yield warning("M2706", at(path, "operation"), f"{operation} of a {target} does nothing", tip)
+    added = (target, operation) == (ApplyTo.HTTP_FILTER, Operation.ADD)
+    if patch.filter_class is not FilterClass.UNSPECIFIED and not added:
+        message = "'filterClass' is for operation ADD of an HTTP_FILTER"
+        yield warning("M2706", at(path, "filterClass"), message, "remove it")
 
 
-def _check_types(tree: Tree, path: Path) -> Iterator[Finding]:
-    """Messages of the API before v3 are gone from Envoy."""
-    if isinstance(tree, list):
-        for i, child in enumerate(tree):
-            yield from _check_types(child, at(path, i))
-    elif isinstance(tree, dict):
-        for name, child in tree.items():
-            if name == "@type" and isinstance(child, str) and _is_old(child):
-                tip = "look for the message of the v3 API"
-                yield error(
-                    "M2703", at(path, name), f"message {child.rpartition('/')[2]!r} is not known to Envoy any more", tip
-                )
-            else:
-                yield from _check_types(child, at(path, name))
-
-
-def _is_old(url: str) -> bool:
-    parts = url.rpartition("/")[2].split(".")
-    return parts[0] == "envoy" and any(part in ("v2", "v2alpha", "v2alpha1", "v1") for part in parts)
-
-
-def _check_match(match: dict[str, Tree], target: str, path: Path) -> Iterator[Finding]:
-    context = match.get("context")
-    if isinstance(context, str) and context not in _CONTEXTS:
-        yield error(
-            "M1104", at(path, "context"), f"unknown value {context!r}", f"known: {', '.join(sorted(_CONTEXTS))}"
+def _check_match(match: EnvoyConfigObjectMatch, target: ApplyTo, path: Path) -> Iterator[Finding]:
+    written = [
+        name
+        for name, one in (
+            ("listener", match.listener),
+            ("routeConfiguration", match.route_configuration),
+            ("cluster", match.cluster),
+            ("waypoint", match.waypoint),
         )
-    written = [name for name in _MATCHES if name in match]
-    waypoint = context == "WAYPOINT"
-    if ("waypoint" in written) != waypoint and (waypoint or "waypoint" in written) and written:
+        if one is not None
+    ]
+    waypoint = match.context is PatchContext.WAYPOINT
+    if written and (match.waypoint is not None) != waypoint:
         yield error("M2704", path, "'waypoint' and context WAYPOINT belong together", "change one of the two")
+    elif waypoint:
+        yield warning("M2706", at(path, "context"), "there are no waypoints here", "see docs/reference/differences.md")
     wanted = _NEEDED.get(target)
     for name in written:
         if name not in (wanted, "waypoint") and wanted is not None:
             yield error("M2704", at(path, name), f"a {target} cannot be found by {name!r}", f"write {wanted!r}")
-    if "waypoint" in written:
-        port = _mapping(match["waypoint"]).get("portNumber")
-        if isinstance(port, int) and not 1 <= port <= 65535:
-            yield error("M2003", at(path, "waypoint", "portNumber"), f"{port} is no port", "ports are 1 to 65535")
-    yield from _check_chain(_mapping(match.get("listener")), target, at(path, "listener"))
+    if match.waypoint is not None and match.waypoint.port_number > 65535:
+        place = at(path, "waypoint", "portNumber")
+        yield error("M2003", place, f"{match.waypoint.port_number} is no port", "ports are 1 to 65535")
+    if match.listener is not None:
+        yield from _check_chain(match.listener, target, at(path, "listener"))
 
 
-def _check_chain(listener: dict[str, Tree], target: str, path: Path) -> Iterator[Finding]:
-    chain = _mapping(listener.get("filterChain"))
-    found = chain.get("filter")
-    if not isinstance(found, dict):
+def _check_chain(listener: ListenerMatch, target: ApplyTo, path: Path) -> Iterator[Finding]:
+    if listener.port_name:
+        yield warning("M2706", at(path, "portName"), "a listener is not found by 'portName'", "write 'portNumber'")
+    if listener.listener_filter and target is not ApplyTo.LISTENER_FILTER:
+        tip = "write applyTo LISTENER_FILTER"
+        yield warning("M2706", at(path, "listenerFilter"), f"a {target} is not found by 'listenerFilter'", tip)
+    found = listener.filter_chain.filter if listener.filter_chain else None
+    if found is None:
         return
     place = at(path, "filterChain", "filter")
-    if target not in ("NETWORK_FILTER", "HTTP_FILTER"):
-        yield error(
-            "M2704", place, f"a {target} cannot be found by a filter", "write applyTo NETWORK_FILTER or HTTP_FILTER"
-        )
-    if "subFilter" in found:
-        if target != "HTTP_FILTER":
-            yield error(
-                "M2704", at(place, "subFilter"), f"a {target} cannot be found by 'subFilter'", "only an HTTP_FILTER"
-            )
-        if found.get("name") not in ("envoy.filters.network.http_connection_manager", "envoy.http_connection_manager"):
-            tip = "write 'envoy.filters.network.http_connection_manager'"
+    if target not in (ApplyTo.NETWORK_FILTER, ApplyTo.HTTP_FILTER):
+        tip = "write applyTo NETWORK_FILTER or HTTP_FILTER"
+        yield error("M2704", place, f"a {target} cannot be found by a filter", tip)
+    if found.sub_filter is not None:
+        if target is not ApplyTo.HTTP_FILTER:
+            message = f"a {target} cannot be found by 'subFilter'"
+            yield error("M2704", at(place, "subFilter"), message, "only an HTTP_FILTER")
+        if found.name not in _MANAGER:
+            tip = f"write {_MANAGER[0]!r}"
             yield error("M2704", at(place, "name"), "only the HTTP connection manager has filters in it", tip)
 
 
-def _check_proxy(proxy: dict[str, Tree], path: Path) -> Iterator[Finding]:
-    version = proxy.get("proxyVersion")
-    if not isinstance(version, str):
-        return
+def _check_proxy(proxy: ProxyMatch, path: Path) -> Iterator[Finding]:
+    version = proxy.proxy_version
     if len(version) > MAX_REGEX:
         yield warning("M2006", at(path, "proxyVersion"), f"more than {MAX_REGEX} characters: the match is left out")
         return
-    fault = regex_fault(version)
+    fault = regex_fault(version) if version else ""
     if fault:
         yield error("M2006", at(path, "proxyVersion"), f"no regular expression of RE2: {fault}")
+
+
+def _values(tree: Tree) -> list[Tree]:
+    """The value of each patch, as it was written."""
+    patches = _mapping(_mapping(tree).get("spec")).get("configPatches")
+    found = patches if isinstance(patches, list) else _mapping(_mapping(tree).get("spec")).get("config_patches")
+    return [_mapping(_mapping(one).get("patch")).get("value") for one in found] if isinstance(found, list) else []
 
 
 def _mapping(tree: Tree) -> dict[str, Tree]:

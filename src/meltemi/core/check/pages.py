@@ -221,8 +221,44 @@ _LATER: tuple[Page, ...] = (
     ("M2605", "error", "egress proxy", "A proxy for unknown hosts needs mode ALLOW_ANY."),
     ("M2701", "warning", "patches of Envoy's configuration", "Prefer the mesh's own fields; patches break easily."),
     ("M2702", "error", "patch without target", "`applyTo` and `operation` say what is patched and how."),
-    ("M2703", "error", "old message", "Envoy knows messages of the v3 API only."),
+    (
+        "M2703",
+        "error",
+        "unknown message",
+        (
+            "`@type` names no message of Envoy's v3 API: mind the spelling; messages of the API before v3 are gone\n"
+            "from Envoy, and those of Istio's own build of Envoy are not in the one that is used here."
+        ),
+    ),
     ("M2704", "error", "patch and match", "What is patched cannot be found by this match."),
+    ("M2705", "error", "not what Envoy wants", "The value does not fit the field of Envoy's message."),
+    (
+        "M2706",
+        "warning",
+        "patch without effect",
+        "This operation, match or target does nothing here; the help says what would.",
+    ),
+    (
+        "M2707",
+        "error",
+        "target not possible",
+        "`targetRefs` names at most 16 Gateways, Services or ServiceEntries of the policy's own namespace.",
+    ),
+    (
+        "M2708",
+        "warning",
+        "patch that meets nothing",
+        (
+            "No proxy that the document is for has anything that the match describes, so that the patch changes\n"
+            "nothing. `meltemi proxy-config POD -o json` shows the names to match."
+        ),
+    ),
+    (
+        "M2709",
+        "warning",
+        "patch for nobody",
+        "The selector finds no pod with a proxy, so that nothing is changed.",
+    ),
 )
 
 _SECURITY: tuple[Page, ...] = (

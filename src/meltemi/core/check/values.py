@@ -114,3 +114,8 @@ def check_match(match: StringMatch | None, path: Path, *, empty_prefix: bool = F
         yield error("M2007", at(path, "regex"), "the regular expression is empty", "write one, or leave the match out")
     elif match.regex is not None:
         yield from check_regex(match.regex, at(path, "regex"))
+
+
+def regex_found(pattern: str, text: str) -> bool:
+    """Whether a sound RE2 expression is found anywhere in a text."""
+    return re2.search(pattern, text) is not None

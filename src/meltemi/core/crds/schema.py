@@ -12,6 +12,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
+from meltemi.core.model.tree import Free
 from meltemi.core.model.units import Percent, PortNumber, Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.parse.decode import fields_of, json_name
@@ -30,6 +31,7 @@ _SCALARS: dict[Any, Schema] = {
     Seconds: {"type": "string"},
     Percent: {"type": "number"},
     PortNumber: {"type": "integer"},
+    Free: {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
 }
 
 

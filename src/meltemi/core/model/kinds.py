@@ -13,6 +13,7 @@ from meltemi.core.model.kube.workload import CronJob, DaemonSet, Deployment, Job
 from meltemi.core.model.later import LATER
 from meltemi.core.model.security.peer_authentication import PeerAuthentication
 from meltemi.core.model.traffic.destination_rule import DestinationRule
+from meltemi.core.model.traffic.envoy_filter import EnvoyFilter
 from meltemi.core.model.traffic.gateway import Gateway
 from meltemi.core.model.traffic.service_entry import ServiceEntry, WorkloadEntry
 from meltemi.core.model.traffic.sidecar import ProxyConfig, Sidecar, WorkloadGroup
@@ -114,6 +115,7 @@ _EFFECTIVE = (
     _mesh("Gateway", "gateways", "gw", Gateway),
     _mesh("ServiceEntry", "serviceentries", "se", ServiceEntry),
     _mesh("Sidecar", "sidecars", "", Sidecar),
+    _mesh("EnvoyFilter", "envoyfilters", "", EnvoyFilter, versions=("v1alpha3",)),
     _mesh(
         "PeerAuthentication",
         "peerauthentications",

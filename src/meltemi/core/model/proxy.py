@@ -67,6 +67,14 @@ class Answers(Value, frozen=True, kw_only=True):
     """The workload's own, where a listener of the Sidecar binds."""
 
 
+class PatchSet(Value, frozen=True, kw_only=True):
+    """A document whose patches change what a proxy gets (an EnvoyFilter, or an extension)."""
+
+    key: Key
+    only: tuple[int, ...] | None = None
+    """Those of its patches that the proxy is meant by; None for all."""
+
+
 class Scope(Value, frozen=True, kw_only=True):
     """All that configuration may depend on; proxies with equal scopes share every byte.
 
@@ -93,6 +101,8 @@ class Scope(Value, frozen=True, kw_only=True):
     ip_families: tuple[str, ...] = ("ipv4",)
     interception: str = "REDIRECT"
     """`REDIRECT`, `TPROXY` or `NONE`."""
+    patches: tuple[PatchSet, ...] = ()
+    """What is changed after all features, in this order."""
 
     @property
     def sight(self) -> Sight:

@@ -4,11 +4,14 @@ Place:  model · made by parse/yaml → parse/decode → typed values; check/eff
 """
 
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NewType, TypeAlias
 
 from meltemi.core.model.document import Path
 
 Tree: TypeAlias = "bool | int | float | str | list[Tree] | dict[str, Tree] | None"
+
+Free = NewType("Free", str)
+"""A mapping whose fields the mesh does not know, as JSON with sorted keys: it can be compared and hashed."""
 
 _ROOT = Path("")
 KEPT = 4096

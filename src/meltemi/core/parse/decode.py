@@ -9,6 +9,7 @@ numbers unquoted, enums by name, durations as texts, null as "not written", at m
 
 import base64
 import binascii
+import json
 import types
 import typing
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from functools import cache
 from typing import Any, TypeAlias, TypeVar, cast
 
 from meltemi.core.model.document import Path
-from meltemi.core.model.tree import Tree, camel, field, item
+from meltemi.core.model.tree import Free, Tree, camel, field, item
 from meltemi.core.model.units import Percent, PortNumber, Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.parse.durations import duration
@@ -223,6 +224,10 @@ def _int_or_text(tree: Tree, path: Path, faults: Faults, strict: bool) -> Any:
     return tree if isinstance(tree, str) else _whole(tree, path, faults, strict)
 
 
+def _free(tree: Tree, path: Path, faults: Faults, strict: bool) -> Any:
+    return Free(json.dumps(tree, sort_keys=True)) if isinstance(tree, dict) else _wrong(tree, path, faults, "a mapping")
+
+
 _SCALARS: dict[Any, Decoder] = {
     str: _text,
     bool: _flag,
@@ -232,6 +237,7 @@ _SCALARS: dict[Any, Decoder] = {
     Seconds: _span,
     Percent: _number,
     PortNumber: _whole,
+    Free: _free,
 }
 
 

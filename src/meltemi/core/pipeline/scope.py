@@ -6,6 +6,7 @@ Place:  model/proxy Proxy → [pipeline/scope] → pipeline/slots
 from ipaddress import ip_address
 
 from meltemi.core.compose.destination_rules import rule_heads
+from meltemi.core.compose.envoy_filters import filter_labels, filter_sets
 from meltemi.core.compose.gateways import selections
 from meltemi.core.compose.peer_authentication import peer_selectors
 from meltemi.core.compose.sidecars import binds, narrows, sidecar_for, sidecar_selectors
@@ -39,6 +40,7 @@ def scope_of(e: Engine, proxy: Proxy) -> Scope:
         locality=locality_of(dict(proxy.labels)),
         ip_families=_families(proxy.addresses),
         interception=metadata.get("INTERCEPTION_MODE", "") or "REDIRECT",
+        patches=e.get(filter_sets, proxy.namespace, labels, proxy.metadata),
     )
 
 
@@ -52,6 +54,7 @@ def selecting_labels(e: Engine) -> frozenset[str]:
     found = (
         {name for h in e.get(rule_heads) for name, _ in h.selector} | e.get(peer_selectors) | e.get(sidecar_selectors)
     )
+    found |= e.get(filter_labels)
     found |= {name for chosen in e.get(selections) for name, _ in chosen.selector}
     for h in e.get(heads):
         found |= e.get(label_names, h.key) | e.get(connection_labels, h.key)

@@ -1,7 +1,7 @@
 """Everything that a scope gets, by name.
 
-Place:  pipeline/{runtime,secrets,clusters,endpoints,extensions,inbound,outbound,gateway} → [pipeline/slots]
-        → shell/publish, `compile`
+Place:  pipeline/{runtime,secrets,clusters,endpoints,extensions,inbound,outbound,gateway} → pipeline/patched
+        → [pipeline/slots] → shell/publish, `compile`
 """
 
 from meltemi.core.engine.engine import Engine
@@ -12,6 +12,7 @@ from meltemi.core.pipeline.extensions import extension_slots
 from meltemi.core.pipeline.gateway import gateway_slots
 from meltemi.core.pipeline.inbound import inbound_slots
 from meltemi.core.pipeline.outbound import outbound_slots
+from meltemi.core.pipeline.patched import patched_slots
 from meltemi.core.pipeline.runtime import runtime_slots
 from meltemi.core.pipeline.secrets import secret_slots
 from meltemi.core.pipeline.slot import Slot
@@ -19,6 +20,12 @@ from meltemi.core.pipeline.slot import Slot
 
 def slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """Names and the calls that make their bodies; equal calls of several scopes are one."""
+    plain = e.get(plain_slots, scope)
+    return patched_slots(e, scope, plain) if scope.patches else plain
+
+
+def plain_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
+    """The same before it is changed in Envoy's own words."""
     own = (
         (*e.get(inbound_slots, scope), *e.get(outbound_slots, scope))
         if scope.role is Role.SIDECAR

@@ -50,3 +50,13 @@ class WorkloadSelector(Value, frozen=True, kw_only=True):
 
     labels: tuple[tuple[str, str], ...] = ()
     match_labels: tuple[tuple[str, str], ...] = ()
+
+
+class PolicyTargetReference(Value, frozen=True, kw_only=True):
+    """What a policy is for, in place of a selector."""
+
+    group: str = ""
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+    """Only the policy's own, or none."""

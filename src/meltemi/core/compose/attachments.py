@@ -1,0 +1,49 @@
+"""Which proxies a document is for: by selector, by `targetRefs`, or all of its namespace.
+
+Place:  [compose/attachments] → compose/{envoy_filters,extensions}
+Source: Istio, reference, "WorkloadSelector", "PolicyTargetReference": in the root namespace a selector selects in all
+        namespaces; a Gateway's proxies carry its name as a label
+"""
+
+from meltemi.core.model.document import Key
+from meltemi.core.model.traffic.common import PolicyTargetReference
+from meltemi.core.model.value import Value
+
+GATEWAY_LABEL = "gateway.networking.k8s.io/gateway-name"
+NEWEST = "\uffff"
+
+Labels = tuple[tuple[str, str], ...]
+
+
+class Attached(Value, frozen=True, kw_only=True):
+    """Where a document holds; a changed content leaves it equal."""
+
+    key: Key
+    order: tuple[int, str, str, str]
+    """Sort key: priority, creation time, name, namespace."""
+    selector: Labels = ()
+    gateways: tuple[str, ...] | None = None
+    """Names of the Gateways that it is for, instead of a selector."""
+
+
+def gateways_of(refs: tuple[PolicyTargetReference, ...]) -> tuple[str, ...] | None:
+    """Of `targetRefs`, those that have proxies here; None without any reference."""
+    return tuple(ref.name for ref in refs if ref.kind == "Gateway") if refs else None
+
+
+def labels_asked(heads: tuple[Attached, ...]) -> frozenset[str]:
+    """Labels of workloads that these documents ask for."""
+    refers = (GATEWAY_LABEL for h in heads if h.gateways is not None)
+    return frozenset((*(name for h in heads for name, _ in h.selector), *refers))
+
+
+def attached(heads: tuple[Attached, ...], namespace: str, labels: Labels, root: str) -> tuple[Key, ...]:
+    """The documents for one workload: those of the root namespace, then those of its own."""
+    spaces = dict.fromkeys((root, namespace))
+    return tuple(h.key for space in spaces for h in heads if h.key.namespace == space and _means(h, namespace, labels))
+
+
+def _means(head: Attached, namespace: str, labels: Labels) -> bool:
+    if head.gateways is None:
+        return set(head.selector) <= set(labels)
+    return head.key.namespace == namespace and dict(labels).get(GATEWAY_LABEL) in head.gateways

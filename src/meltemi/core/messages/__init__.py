@@ -1,0 +1,1 @@
+"""Envoy's messages by their names, for what users write in Envoy's own words."""
