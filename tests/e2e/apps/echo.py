@@ -3,7 +3,7 @@
 `python echo.py NAME HTTP_PORT GRPC_PORT TCP_PORT GREETING_PORT`; NAME comes back in every answer.
 HTTP answers `NAME PATH`, after `?delay=SECONDS` if asked, with `?status=CODE`, the first `?fails=N` times of a `key`
 with 503, on /headers with the request's head, on /count with how often a `key` was asked for, and lines after an
-upgrade, on /events with an event every tenth of a second for ever;
+upgrade or a CONNECT (the first says what was asked for), on /events with an event every tenth of a second for ever;
 gRPC answers `/test.Echo/Say` with NAME + the bytes sent, `/test.Echo/Talk` the same for each message of a stream;
 TCP answers every line with `NAME LINE`; the greeting port says `220 NAME` before it is asked anything, then echoes.
 """
@@ -31,6 +31,9 @@ async def serve(name: str, http: int, grpc_port: int, tcp: int, greeting: int) -
         while head := await _head(reader):
             if any(line.lower() == "upgrade: websocket" for line in head):
                 writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+                return await _echo(name, reader, writer)
+            if head[0].startswith("CONNECT "):
+                writer.write(f"HTTP/1.1 200 OK\r\n\r\n{name} {head[0]}\n".encode())
                 return await _echo(name, reader, writer)
             if head[0].startswith("GET /events"):
                 return await _events(writer)

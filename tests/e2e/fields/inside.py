@@ -100,6 +100,17 @@ class Inside:
 
         return self.do(work)
 
+    def first(self, host: str, port: int, said: bytes) -> bytes:
+        """The first bytes that come back over TCP."""
+        address = self._hosts(host)
+
+        def work() -> bytes:
+            with socket.create_connection((address, port), 10) as sock:
+                sock.sendall(said)
+                return sock.recv(100)
+
+        return self.do(work)
+
     def hello(self, name: str, host: str, port: int) -> str:
         """Who answers a TLS handshake for a server name with a line of its own (nobody speaks TLS there)."""
         address = self._hosts(host)

@@ -20,7 +20,6 @@ def _everywhere(*paths: str) -> dict[str, str]:
 
 WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "DestinationRule": {
-        **{f"{policy}.{path}": "" for policy in _POLICIES for path in ("tunnel", "proxyProtocol", "retryBudget")},
         **_everywhere("loadBalancer.zoneAwareLbSetting"),
     },
     "Gateway": {

@@ -8,11 +8,11 @@ from meltemi.core.envoy.connection_pool import write_pool
 from meltemi.core.envoy.endpoints import ISTIO, TLS_MODE, load_assignment
 from meltemi.core.envoy.load_balancer import write_balancer
 from meltemi.core.envoy.outlier import outlier_detection
+from meltemi.core.envoy.proxy_protocol import plain, write_announcement
 from meltemi.core.envoy.upstream_tls import upstream_tls_socket
 from meltemi.core.view.cluster import Cluster, Discovery
 from meltemi.core.view.upstream_tls import ClientTLS
 
-PLAIN = "envoy.transport_sockets.raw_buffer"
 BY_NAME = (Discovery.STRICT_DNS, Discovery.LOGICAL_DNS)
 
 
@@ -36,6 +36,8 @@ def cluster_message(cluster: Cluster) -> pb.Cluster:
         _write_mutual(cluster.mutual, written)
     if cluster.tls is not None:
         written.transport_socket.CopyFrom(upstream_tls_socket(cluster.tls))
+    if cluster.announces is not None:
+        write_announcement(cluster.announces, written)
     if cluster.port:
         written.original_dst_lb_config.upstream_port_override.value = cluster.port
     if cluster.source:
@@ -50,8 +52,7 @@ def _write_mutual(tls: ClientTLS, written: pb.Cluster) -> None:
     """What an endpoint accepts is in its metadata (envoy/endpoints)."""
     matches = written.transport_socket_matches
     matches.add(name="tlsMode-istio", match=pb.struct(TLS_MODE), transport_socket=upstream_tls_socket(tls))
-    plain = pb.TransportSocket(name=PLAIN, typed_config=pb.any_of(pb.RawBuffer()))
-    matches.add(name="tlsMode-disabled", match=pb.struct({}), transport_socket=plain)
+    matches.add(name="tlsMode-disabled", match=pb.struct({}), transport_socket=plain())
 
 
 def _write_dns(cluster: Cluster, written: pb.Cluster) -> None:

@@ -4,6 +4,7 @@ Place:  view/connection_pool → [envoy/connection_pool] → envoy/cluster
 """
 
 from meltemi.core.envoy import pb
+from meltemi.core.model.traffic.destination_rule import RetryBudget
 from meltemi.core.view.connection_pool import Http, Pool
 
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -36,7 +37,18 @@ def circuit_breakers(pool: Pool) -> pb.CircuitBreakers:
         max_retries=pb.UInt32Value(value=pool.retries),
         track_remaining=True,
     )
+    if pool.budget is not None:
+        _write_budget(pool.budget, limits.retry_budget)
     return pb.CircuitBreakers(thresholds=[limits])
+
+
+def _write_budget(budget: RetryBudget, written: "pb.CircuitBreakers.Thresholds.RetryBudget") -> None:
+    """Envoy's defaults are Istio's: 20 %, and 3 at a time at least."""
+    written.SetInParent()
+    if budget.percent is not None:
+        written.budget_percent.value = budget.percent
+    if budget.min_retry_concurrency is not None:
+        written.min_retry_concurrency.value = budget.min_retry_concurrency
 
 
 def http_options(pool: Pool) -> pb.UpstreamHttpOptions:

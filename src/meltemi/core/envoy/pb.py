@@ -27,6 +27,7 @@ from envoy.config.core.v3.base_pb2 import (
 from envoy.config.core.v3.config_source_pb2 import V3, ApiConfigSource, ConfigSource, ExtensionConfigSource
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
+from envoy.config.core.v3.proxy_protocol_pb2 import ProxyProtocolConfig
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_components_pb2 import (
@@ -85,6 +86,9 @@ from envoy.extensions.matching.input_matchers.runtime_fraction.v3.runtime_fracti
 from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
 from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2 import (
     PreviousPrioritiesConfig,
+)
+from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2 import (
+    ProxyProtocolUpstreamTransport,
 )
 from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
 from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
@@ -183,6 +187,8 @@ __all__ = [
     "Permission",
     "PreviousHostsPredicate",
     "PreviousPrioritiesConfig",
+    "ProxyProtocolConfig",
+    "ProxyProtocolUpstreamTransport",
     "QueryParameterMatcher",
     "RBACAction",
     "RBACRules",

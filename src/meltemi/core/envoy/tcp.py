@@ -20,6 +20,9 @@ def tcp_proxy(chain: Chain, listener: Listener) -> list[pb.Filter]:
         written.max_downstream_connection_duration.CopyFrom(pb.duration(chain.limits.age))
     if chain.limits.idle is not None:
         written.idle_timeout.CopyFrom(pb.duration(chain.limits.idle))
+    if chain.tunnel is not None:
+        written.tunneling_config.hostname = chain.tunnel.target
+        written.tunneling_config.use_post = chain.tunnel.post
     return _filters(side, written)
 
 

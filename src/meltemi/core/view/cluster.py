@@ -9,13 +9,15 @@ A cluster depends on documents, not on who asks: scopes with the same rules shar
 
 from enum import StrEnum
 
+from msgspec import structs
+
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import port_of, service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Origin
 from meltemi.core.model.mesh import InboundMode, MeshConfig
 from meltemi.core.model.registry.service import Endpoint, Resolution, Service
-from meltemi.core.model.traffic.destination_rule import ClientTLSMode, SimpleLB
+from meltemi.core.model.traffic.destination_rule import ClientTLSMode, ProxyProtocolVersion, SimpleLB
 from meltemi.core.model.units import PortNumber, Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.connection_pool import Http, Pool, effective_pool
@@ -59,6 +61,8 @@ class Cluster(Value, frozen=True, kw_only=True):
     tls: ClientTLS | None = None
     mutual: ClientTLS | None = None
     """Instead of `tls`: towards those endpoints only that say that they accept it; plain text to the others."""
+    announces: ProxyProtocolVersion | None = None
+    """A PROXY header of this version is the first that endpoints read, before any TLS."""
     groups: tuple[Group, ...] = ()
     """Endpoints of clusters that ask DNS; those of others come by themselves."""
     dns_refresh: Seconds = Seconds(60)
@@ -107,6 +111,7 @@ def outbound_cluster(e: Engine, aim: Aim, gateway: bool) -> Cluster | None:
     policy = e.get(policy_for, aim)
     settings = mesh(e)
     pool = effective_pool(policy.connection_pool, settings, written.protocol, gateway=gateway)
+    pool = structs.replace(pool, budget=policy.retry_budget)
     by_name = kind in (Discovery.STRICT_DNS, Discovery.LOGICAL_DNS)
     tls, mutual = _tls(e, aim, policy, kind, pool.http)
     return Cluster(
@@ -117,6 +122,7 @@ def outbound_cluster(e: Engine, aim: Aim, gateway: bool) -> Cluster | None:
         outlier=effective_outlier(policy.outlier_detection),
         tls=tls,
         mutual=mutual,
+        announces=policy.proxy_protocol.version if policy.proxy_protocol else None,
         groups=e.get(assignment, aim, NOWHERE) if by_name else (),
         dns_refresh=settings.dns_refresh_rate,
         host=aim.host,

@@ -13,6 +13,7 @@ from meltemi.core.model.traffic.destination_rule import (
     H2UpgradePolicy,
     HTTP2KeepAlive,
     HTTPSettings,
+    RetryBudget,
     TcpKeepalive,
     TCPSettings,
 )
@@ -40,6 +41,8 @@ class Pool(Value, frozen=True, kw_only=True):
     pending: int = UNLIMITED
     requests: int = UNLIMITED
     retries: int = UNLIMITED
+    budget: RetryBudget | None = None
+    """Of retries, in place of `retries`."""
     requests_per_connection: int | None = None
     streams: int | None = None
     """At a time on one HTTP/2 connection."""

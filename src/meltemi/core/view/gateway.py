@@ -22,7 +22,7 @@ from meltemi.core.view.listener import TLS, Chain, ChainMatch, Listener, ServerT
 from meltemi.core.view.rewrite import Answer
 from meltemi.core.view.route import Client, Route, routes_of
 from meltemi.core.view.server_tls import server_tls
-from meltemi.core.view.tcp_limits import tcp_limits
+from meltemi.core.view.tcp_limits import tcp_limits, tcp_tunnel
 from meltemi.core.view.tcp_route import Connections, tcp_rules, tls_rules
 from meltemi.core.view.virtual_host import VirtualHost, client_labels, needed
 
@@ -255,14 +255,15 @@ def _connection_chain(e: Engine, server: Bound, rule: Connections, tls: ServerTL
         transport=TLS if names and tls is None else "",
     )
     prefix = shares[0].cluster if len(shares) == 1 else f"{server.number}.{server.gateway.replace('/', '.')}"
-    limits = tcp_limits(e, tuple(to for to, _ in rule.splits), place.namespace, place.labels)
+    to = tuple(to for to, _ in rule.splits)
     return Chain(
         name=f"{server.number}.{server.name}",
         match=match,
         shares=shares,
         stat_prefix=prefix,
         tls=tls,
-        limits=limits,
+        limits=tcp_limits(e, to, place.namespace, place.labels),
+        tunnel=tcp_tunnel(e, to, place.namespace, place.labels),
     )
 
 

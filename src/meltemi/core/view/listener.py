@@ -78,6 +78,15 @@ class Limits(Value, frozen=True, kw_only=True):
     """After so long without a byte it is closed; None is Envoy's default, 1 h."""
 
 
+class Tunnel(Value, frozen=True, kw_only=True):
+    """Connections go through a forward proxy: the cluster leads to it, not to the target."""
+
+    target: str
+    """`host:port`, as the forward proxy is asked for it."""
+    post: bool = False
+    """POST in place of CONNECT."""
+
+
 class Chain(Value, frozen=True, kw_only=True):
     """A filter chain: HTTP by a route table, or bytes to clusters."""
 
@@ -89,6 +98,7 @@ class Chain(Value, frozen=True, kw_only=True):
     stat_prefix: str = ""
     tls: ServerTLS | None = None
     limits: Limits = Limits()
+    tunnel: Tunnel | None = None
 
 
 class Listener(Value, frozen=True, kw_only=True):

@@ -28,10 +28,21 @@ from meltemi.core.model.traffic.sidecar import CaptureMode
 from meltemi.core.model.value import Value
 from meltemi.core.view.access_log import access_log
 from meltemi.core.view.destination import Target, exists
-from meltemi.core.view.listener import PLAIN_HTTP, RAW, TLS, Chain, ChainMatch, Limits, Listener, Share, distinct
+from meltemi.core.view.listener import (
+    PLAIN_HTTP,
+    RAW,
+    TLS,
+    Chain,
+    ChainMatch,
+    Limits,
+    Listener,
+    Share,
+    Tunnel,
+    distinct,
+)
 from meltemi.core.view.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER
 from meltemi.core.view.route import Client
-from meltemi.core.view.tcp_limits import tcp_limits
+from meltemi.core.view.tcp_limits import tcp_limits, tcp_tunnel
 from meltemi.core.view.tcp_route import Connections, connection_labels, tcp_rules, tls_rules
 from meltemi.core.view.unknown import Unknown
 
@@ -311,6 +322,7 @@ class _Plan:
                 shares=(Share(cluster=to.cluster),),
                 stat_prefix=to.cluster,
                 limits=self._limits((to,)),
+                tunnel=self._tunnel((to,)),
             )
         )
 
@@ -328,13 +340,23 @@ class _Plan:
         self.origins.append(rule.origin)
         shares = tuple(Share(cluster=to.cluster, weight=weight) for to, weight in rule.splits)
         prefix = shares[0].cluster if len(shares) == 1 else f"{wish.host}:{wish.port}"
-        limits = self._limits(tuple(to for to, _ in rule.splits))
+        to = tuple(to for to, _ in rule.splits)
         self._place(
-            Chain(name=f"{wish.host}:{wish.port}", match=match, shares=shares, stat_prefix=prefix, limits=limits)
+            Chain(
+                name=f"{wish.host}:{wish.port}",
+                match=match,
+                shares=shares,
+                stat_prefix=prefix,
+                limits=self._limits(to),
+                tunnel=self._tunnel(to),
+            )
         )
 
     def _limits(self, to: tuple[Target, ...]) -> Limits:
         return tcp_limits(self._e, to, self._client.namespace, self._client.labels)
+
+    def _tunnel(self, to: tuple[Target, ...]) -> Tunnel | None:
+        return tcp_tunnel(self._e, to, self._client.namespace, self._client.labels)
 
     def _place(self, chain: Chain) -> None:
         """A chain that asks nothing is the default one, of which there is one only: the first."""

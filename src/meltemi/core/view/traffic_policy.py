@@ -1,8 +1,11 @@
 """The policy for one port of one subset, out of what a DestinationRule says of host, subset and port.
 
 Place:  compose/destination_rules → [view/traffic_policy] → view/{cluster,endpoints,hashing}
-Source: Istio, "Destination Rule": a subset's settings replace the host's one by one; a port's replace all four
+Source: Istio, "Destination Rule": a subset's settings replace the host's one by one; a port's replace all four;
+tunnel, PROXY header and retry budget have no form for a port, and stay
 """
+
+from msgspec import structs
 
 from meltemi.core.compose.destination_rules import Written, destination_rule, written_policy
 from meltemi.core.engine.engine import Engine
@@ -12,7 +15,10 @@ from meltemi.core.model.traffic.destination_rule import (
     ConnectionPoolSettings,
     LoadBalancerSettings,
     OutlierDetection,
+    ProxyProtocol,
+    RetryBudget,
     TrafficPolicy,
+    TunnelSettings,
 )
 from meltemi.core.model.value import Value
 from meltemi.core.view.names import cluster_name
@@ -25,6 +31,9 @@ class Policy(Value, frozen=True, kw_only=True):
     connection_pool: ConnectionPoolSettings | None = None
     outlier_detection: OutlierDetection | None = None
     tls: ClientTLSSettings | None = None
+    tunnel: TunnelSettings | None = None
+    proxy_protocol: ProxyProtocol | None = None
+    retry_budget: RetryBudget | None = None
     labels: tuple[tuple[str, str], ...] = ()
     """Of the subset's endpoints."""
     origins: tuple[Origin, ...] = ()
@@ -52,14 +61,7 @@ def policy_for(e: Engine, aim: Aim) -> Policy:
     written = e.get(written_policy, aim.rules, aim.subset)
     whole = over(NO_POLICY, written.policy, aim.port)
     merged = over(whole, written.subset.traffic_policy if written.subset else None, aim.port)
-    return Policy(
-        load_balancer=merged.load_balancer,
-        connection_pool=merged.connection_pool,
-        outlier_detection=merged.outlier_detection,
-        tls=merged.tls,
-        labels=_labels(written),
-        origins=written.origins,
-    )
+    return structs.replace(merged, labels=_labels(written), origins=written.origins)
 
 
 def _labels(written: Written) -> tuple[tuple[str, str], ...]:
@@ -71,14 +73,21 @@ def over(lower: Policy, upper: TrafficPolicy | None, port: int) -> Policy:
     if upper is None:
         return lower
     own = next((p for p in upper.port_level_settings if p.port and p.port.number == port), None)
+    kept = Policy(
+        tunnel=upper.tunnel or lower.tunnel,
+        proxy_protocol=upper.proxy_protocol or lower.proxy_protocol,
+        retry_budget=upper.retry_budget or lower.retry_budget,
+    )
     if own is not None:
-        return Policy(
+        return structs.replace(
+            kept,
             load_balancer=own.load_balancer,
             connection_pool=own.connection_pool,
             outlier_detection=own.outlier_detection,
             tls=own.tls,
         )
-    return Policy(
+    return structs.replace(
+        kept,
         load_balancer=upper.load_balancer or lower.load_balancer,
         connection_pool=upper.connection_pool or lower.connection_pool,
         outlier_detection=upper.outlier_detection or lower.outlier_detection,
