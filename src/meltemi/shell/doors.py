@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 
 from meltemi.core.model.document import Key
-from meltemi.core.model.proxy import Proxy, Role
+from meltemi.core.model.proxy import ISTIO_VERSION, Proxy, Role
 from meltemi.ports.store import Batch, ChangeKind, ConfigStore
 from meltemi.shell.servers.xds.server import XdsServer
 
 PROXY = "istio-proxy"
 """The proxy's container."""
+META = "ISTIO_META_"
 INJECTED = "sidecar.istio.io/status"
 """The annotation by which the injector marks a pod."""
 
@@ -79,8 +80,21 @@ def proxy_of_pod(pod: Mapping[str, Any]) -> Proxy:
         namespace=metadata["namespace"],
         addresses=(address,) if address else (),
         labels=tuple(sorted(labels.items())),
-        metadata=(("NAMESPACE", metadata["namespace"]),),
+        metadata=tuple(
+            sorted({**_said(pod), "NAMESPACE": metadata["namespace"], "ISTIO_VERSION": ISTIO_VERSION}.items())
+        ),
     )
+
+
+def _said(pod: Mapping[str, Any]) -> dict[str, str]:
+    """The node metadata that its proxy is given by variables."""
+    env = [one for c in _proxies(pod) for one in c.get("env") or () if one["name"].startswith(META)]
+    return {one["name"].removeprefix(META): one["value"] for one in env if one.get("value")}
+
+
+def _proxies(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    spec = pod["spec"]
+    return [c for c in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())) if c["name"] == PROXY]
 
 
 def _serves(pod: Mapping[str, Any]) -> bool:
@@ -89,5 +103,4 @@ def _serves(pod: Mapping[str, Any]) -> bool:
 
 
 def _is_router(pod: Mapping[str, Any]) -> bool:
-    containers: list[Mapping[str, Any]] = pod["spec"].get("containers") or []
-    return any(one.get("name") == PROXY and "router" in (one.get("args") or []) for one in containers)
+    return any("router" in (one.get("args") or []) for one in _proxies(pod))

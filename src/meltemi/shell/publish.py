@@ -16,6 +16,7 @@ from meltemi.core.engine.engine import Cell, Engine
 from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.proxy import Proxy, Scope
 from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.pipeline.patched import is_patched, refused_input
 from meltemi.core.pipeline.slot import Slot
 from meltemi.core.xds.events import Refused
 from meltemi.core.xds.refusals import Refusals
@@ -26,6 +27,9 @@ log: Any = structlog.get_logger(__name__)
 
 FAILED = "M9002"
 """Code of the finding for what could not be derived: a fault of ours that one document brought to light."""
+
+REFUSED_KEPT = 128
+"""Versions of one resource."""
 
 Identity = Callable[[], Proxy | None]
 
@@ -62,7 +66,10 @@ class Publisher:
         self._derive = derivations
         self._memory = memory
         self._refusals = Refusals()
-        self._refusals.learn(memory.refusals() if memory else ())
+        known = memory.refusals() if memory else ()
+        self._refusals.learn(known)
+        for one in known:
+            self._take_back(Refused(resource=one.resource, reason=one.reason))
         self._holders: dict[Scope, ScopeHolder] = {}
         self._of_cell: dict[Cell, set[ScopeHolder]] = {}
         self._sessions: dict[Session, Identity] = {}
@@ -291,6 +298,19 @@ class Publisher:
         """One proxy's refusal holds for all of its scope."""
         self._tell(holder, holder.offer.refuse(refused))
         self._remember()
+        if self._take_back(refused):
+            self.settle(self._revision)
+
+    def _take_back(self, refused: Refused) -> bool:
+        """What was changed in Envoy's own words is derived anew, without the change that is refused."""
+        if not is_patched(refused.resource):
+            return False
+        key = refused_input(refused.resource)
+        known: tuple[tuple[str, str], ...] = self._engine.read(key) or ()  # pyright: ignore[reportAssignmentType]
+        if refused.resource.version in dict(known):
+            return False
+        self._engine.put(key, (*known, (refused.resource.version, refused.reason))[-REFUSED_KEPT:])
+        return True
 
     def _remember(self) -> None:
         for news in self._refusals.take_news():

@@ -1,45 +1,55 @@
-"""shell/doors: a socket for each pod with a proxy, and who serves behind them."""
+"""Who a proxy is: the store's bytes and the engine's document of one Pod say the same."""
 
-import asyncio
-import json
-from pathlib import Path
 from typing import Any
 
-from fakes.store import FakeStore
+import pytest
+import yaml
+
+from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key
-from meltemi.shell.doors import INJECTED, Doors
-from meltemi.shell.servers.xds.server import XdsServer
+from meltemi.core.pipeline.compile import fill
+from meltemi.core.pipeline.proxies import pod_proxy
+from meltemi.shell.doors import proxy_of_pod
+from meshes import documents
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web
+  namespace: shop
+  labels: {{version: v1, app: web}}
+  annotations: {{sidecar.istio.io/status: '{{}}'}}
+spec:
+  containers: [{{name: app}}, {containers}]
+  initContainers: [{{name: istio-init}}, {native}]
+status: {{podIP: {address}}}
+"""
+SIDECAR = (
+    "{name: istio-proxy, args: [proxy, sidecar], env: [{name: ISTIO_META_NETWORK, value: one}, {name: X, value: y}]}"
+)
+ROUTER = "{name: istio-proxy, args: [proxy, router], env: [{name: ISTIO_META_NODE_NAME, valueFrom: {}}]}"
+OTHER = "{name: other}"
 
 
-def pod(name: str, *, phase: str = "Running", injected: bool = True, deleted: bool = False) -> tuple[Key, bytes]:
-    metadata: dict[str, Any] = {"name": name, "namespace": "shop", "annotations": {INJECTED: "{}"} if injected else {}}
-    if deleted:
-        metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    tree = {"metadata": metadata, "spec": {}, "status": {"phase": phase}}
-    return Key(group="", kind="Pod", namespace="shop", name=name), json.dumps(tree).encode()
+@pytest.mark.parametrize(
+    ("containers", "native", "address"),
+    [(SIDECAR, OTHER, "10.1.0.1"), (ROUTER, OTHER, "''"), (OTHER, SIDECAR, "10.1.0.1")],
+    ids=["sidecar", "gateway without an address", "native sidecar"],
+)
+def test_a_pods_proxy(containers: str, native: str, address: str) -> None:
+    text = POD.format(containers=containers, native=native, address=address)
+    engine, stored = Engine(), yaml.safe_load(text)
+    fill(engine, documents(text))
+    raw: dict[str, Any] = stored
+
+    assert engine.get(pod_proxy, Key(group="", kind="Pod", namespace="shop", name="web")) == proxy_of_pod(raw)
 
 
-async def nobody(*_: object) -> Any:
-    raise AssertionError("nobody connects here")
+def test_a_pod_without_a_proxy_has_none() -> None:
+    engine = Engine()
+    fill(
+        engine, documents(POD.format(containers=OTHER, native=OTHER, address="''").replace("sidecar.istio.io", "x.io"))
+    )
 
-
-def test_who_serves_is_known_once_the_store_has_told_everything(tmp_path: Path):
-    async def test() -> None:
-        store, server = FakeStore(), XdsServer(nobody)
-        doors = Doors(server, tmp_path)
-        for one in (pod("runs"), pod("comes", phase="Pending"), pod("goes", deleted=True), pod("bare", injected=False)):
-            await store.put(*one)
-        assert not doors.told.is_set()
-        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(doors.run(store))
-            await doors.told.wait()
-            running.cancel()
-        assert doors.serving() == {"runs.shop"}
-        assert {path.parent.name for path in server.paths} == {"runs", "comes", "goes"}
-        assert doors.behind("shop", "bare")() is None
-        proxy = doors.behind("shop", "runs")()
-        assert proxy is not None
-        assert proxy.id == "runs.shop"
-        await server.close_all()
-
-    asyncio.run(test())
+    assert engine.get(pod_proxy, Key(group="", kind="Pod", namespace="shop", name="web")) is None

@@ -16,6 +16,8 @@ from meltemi.core.model.proxy import Proxy
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.model.value import Value
 from meltemi.core.pipeline.findings import findings
+from meltemi.core.pipeline.patch_findings import scope_findings
+from meltemi.core.pipeline.proxies import pod_scopes
 from meltemi.core.pipeline.scope import scope_of
 from meltemi.core.pipeline.slots import slots
 
@@ -43,8 +45,13 @@ def compile_mesh(documents: Iterable[Document[Value]], mesh: MeshConfig, proxy: 
     engine = Engine()
     fill(engine, documents, mesh)
     found: dict[ResourceType, list[Resource]] = {kind: [] for kind in ResourceType}
-    for slot in slots(engine, engine.get(scope_of, proxy)):
+    scope = engine.get(scope_of, proxy)
+    for slot in slots(engine, scope):
         body = slot.body.run(engine)
         if body is not None:
             found[slot.type].append(body)
-    return Compiled(resources={kind: tuple(resources) for kind, resources in found.items()}, findings=findings(engine))
+    # Documents without pods: then the proxy that asks is the only one that is known.
+    alone = scope_findings(engine, (scope,)) if not pod_scopes(engine) else ()
+    return Compiled(
+        resources={kind: tuple(resources) for kind, resources in found.items()}, findings=(*findings(engine), *alone)
+    )

@@ -1,12 +1,14 @@
 """What the mesh has to say across documents.
 
-Place:  view/{routing,destination,sidecar,peer,credential}_findings → [pipeline/findings] → API, status, `compile`
+Place:  view/{routing,destination,sidecar,peer,credential}_findings, pipeline/patch_findings → [pipeline/findings]
+        → API, status, `compile`
 """
 
 from typing import cast
 
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.finding import Finding
+from meltemi.core.pipeline.patch_findings import patch_findings
 from meltemi.core.view.credential_findings import credential_findings
 from meltemi.core.view.destination_findings import destination_findings
 from meltemi.core.view.peer_findings import peer_findings
@@ -20,6 +22,13 @@ def findings(e: Engine) -> tuple[Finding, ...]:
     Those of single documents are kept with the documents.
     """
     unsound = cast("tuple[Finding, ...]", e.read(("unsound",)) or ())
-    makers = (destination_findings, routing_findings, sidecar_findings, peer_findings, credential_findings)
+    makers = (
+        patch_findings,
+        destination_findings,
+        routing_findings,
+        sidecar_findings,
+        peer_findings,
+        credential_findings,
+    )
     said = (e.get(f) for f in makers)
     return (*(finding for some in said for finding in some), *unsound)

@@ -31,6 +31,7 @@ Refs = tuple[Ref, ...]
 Refused = tuple[tuple[str, str], ...]
 """(version, Envoy's words), oldest first."""
 
+KINDS = frozenset({"EnvoyFilter", "WasmPlugin", "TrafficExtension"})
 TRIALS = 64
 """So many ways to leave changes out are tried; then all of one resource's are."""
 _INBOUND = ("virtualInbound", "inbound|", "InboundPassthroughCluster")
@@ -79,6 +80,16 @@ def spot_of(slot: Slot, scope: Scope) -> Spot:
     return Spot(context=PatchContext.SIDECAR_INBOUND, hosts=hosts)
 
 
+def is_patched(resource: Resource) -> bool:
+    """Whether a resource has changes, so that it is they that Envoy may refuse."""
+    return any(origin.key.kind in KINDS for origin in resource.origin)
+
+
+def refused_input(resource: Resource) -> tuple[str, ResourceType, str]:
+    """The engine's input that says which versions of a resource were refused."""
+    return "refused", resource.type, resource.name
+
+
 # === one body ===
 
 
@@ -99,7 +110,7 @@ def outcome(e: Engine, base: Call, refs: Refs, context: PatchContext) -> Outcome
     if whole.resource is None or whole.resource.version not in said:
         return whole
     if plain.version in said:
-        return Outcome(resource=plain, made=whole.made)  # they are not to blame
+        return whole  # they are not to blame
     reason = said[whole.resource.version]
     for left_out in _choices(whole.made, changes):
         kept = _made(plain, tuple(p for p in changes if p.origin not in left_out), context).resource
@@ -131,6 +142,15 @@ def _made(plain: Resource, changes: tuple[Patch, ...], context: PatchContext) ->
         origin=(*origins, *plain.origin),
     )
     return Outcome(resource=resource, made=made)
+
+
+def outcome_of(e: Engine, slot: Slot) -> Outcome | None:
+    """What came of the changes of one resource; None of one that has none."""
+    if slot.body.function is patched_body:
+        base, refs, context = cast("tuple[Call, Refs, PatchContext]", slot.body.args)
+        return e.get(outcome, base, refs, context)
+    body = slot.body.run(e) if slot.body.function is added_body else None
+    return Outcome(resource=body, made=frozenset(body.origin)) if body else None
 
 
 # === what is added ===

@@ -33,6 +33,7 @@ class Container(Value, frozen=True, kw_only=True):
 
     name: str = ""
     image: str = ""
+    args: tuple[str, ...] = ()
     ports: tuple[ContainerPort, ...] = ()
     env: tuple[EnvVar, ...] = ()
     resources: Resources = Resources()
