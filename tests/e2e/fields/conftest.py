@@ -19,7 +19,10 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
     images.write_text(f"images:\n- image: example/echo\n  entrypoint: ['{{python}}', '{HERE / 'apps/echo.py'}']\n")
     found = Mesh(tmp_path_factory.mktemp("fields"))
     try:
-        files = [HERE / "manifests" / name for name in ("echo.yaml", "client.yaml", "fields.yaml")]
+        placed = tmp_path_factory.mktemp("manifests") / "client.yaml"
+        written = (HERE / "manifests" / "client.yaml").read_text()
+        placed.write_text(written.replace("labels: {app: client}\n", "labels: {app: client, istio-locality: eu.a}\n"))
+        files = [HERE / "manifests" / "echo.yaml", placed, HERE / "manifests" / "fields.yaml"]
         found.up("--images", images, *(word for file in files for word in ("-f", file)))
         yield found
     finally:
