@@ -26,7 +26,7 @@ spec:
 status: {{podIP: {address}}}
 """
 SIDECAR = (
-    "{name: istio-proxy, args: [proxy, sidecar], env: [{name: ISTIO_META_NETWORK, value: one}, {name: X, value: y}]}"
+    "{name: istio-proxy, args: [proxy, sidecar], env: [{name: ISTIO_META_NETWORK, value: one}, {name: X, value: z}]}"
 )
 ROUTER = "{name: istio-proxy, args: [proxy, router], env: [{name: ISTIO_META_NODE_NAME, valueFrom: {}}]}"
 OTHER = "{name: other}"
