@@ -153,6 +153,16 @@ def test_a_plain_connection_ends_although_its_caller_is_silent(mesh: Mesh, bare:
         assert caller.ends(SOON)
 
 
+LISTENING = [("socket", 80), ("events", 80), ("bytes", 7000)]
+
+
+@pytest.mark.parametrize(("kind", "port"), LISTENING)
+def test_others_that_are_silent_end_with_the_drain(mesh: Mesh, bare: str, kind: str, port: int) -> None:
+    with opened(mesh, bare, kind, "brief", port) as caller:
+        mesh.apply_text(peers("STRICT"))
+        assert caller.ends(SOON)
+
+
 # === whoever has a sidecar ===
 
 KEPT = [("requests", 80), ("socket", 80), ("grpc", 9000), ("bytes", 7000)]
