@@ -9,7 +9,6 @@ from meltemi.core.model.document import LOCAL_CLUSTER, Key
 from meltemi.core.model.units import PortNumber
 from meltemi.core.model.value import Value
 
-
 ISTIO_VERSION = "1.30.0"
 """The Istio whose API the mesh has: what proxies say that they are to `proxyVersion` of an EnvoyFilter."""
 
