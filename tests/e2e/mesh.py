@@ -24,6 +24,7 @@ NETWORKING = SAMPLES / "master/samples/bookinfo/networking"
 OLD_ROUTING = SAMPLES / "0.8.0/samples/bookinfo/routing"
 
 SETTLED = ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Service", "PeerAuthentication", "Sidecar")
+SETTLED += ("EnvoyFilter", "WasmPlugin", "TrafficExtension")
 """Kinds that proxies acknowledge."""
 OFFLINE = ("validate", "compile")
 """Verbs that need no mesh."""

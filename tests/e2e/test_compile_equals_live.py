@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from e2e.mesh import NETWORKING, OLD_ROUTING, Mesh
+from e2e.mesh import HERE, NETWORKING, OLD_ROUTING, Mesh
 from meltemi.apps.cli.compile import lists, read_proxy
 from meltemi.core.check.validate import validate_bytes
 from meltemi.core.model.mesh import MeshConfig
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 KINDS = (
     "namespaces", "services", "endpoints", "endpointslices", "pods", "configmaps", "virtualservices",
-    "destinationrules", "gateways", "serviceentries", "peerauthentications",
+    "destinationrules", "gateways", "serviceentries", "peerauthentications", "envoyfilters",
 )  # fmt: skip
 STATES = {
     "nothing": [],
@@ -32,6 +32,7 @@ STATES = {
         NETWORKING / "virtual-service-reviews-jason-v2-v3.yaml",
     ],
     "0.8": [OLD_ROUTING / "route-rule-all-v1.yaml", OLD_ROUTING / "route-rule-reviews-test-v2.yaml"],
+    "patches": [HERE / "manifests/patches.yaml"],
     "outside": [NETWORKING / "egress-rule-google-apis.yaml"],
 }
 TODAY = (

@@ -19,13 +19,22 @@ class World:
         self._applied: dict[tuple[str, str, str], None] = {}
         """In this order."""
 
-    def apply(self, kind: str, name: str, spec: str, *, namespace: str = "default", group: str = "networking") -> None:
+    def apply(
+        self,
+        kind: str,
+        name: str,
+        spec: str,
+        *,
+        namespace: str = "default",
+        group: str = "networking",
+        version: str = "v1",
+    ) -> None:
         """Apply one object, `spec` as YAML without indent, and wait until all proxies have it."""
         self._applied[kind, name, namespace] = None
         indented = "".join(f"  {line}\n" for line in spec.strip("\n").splitlines())
         self.mesh.apply_text(
-            f"apiVersion: {group}.istio.io/v1\nkind: {kind}\nmetadata:\n  name: {name}\n  namespace: {namespace}\n"
-            f"spec:\n{indented}"
+            f"apiVersion: {group}.istio.io/{version}\nkind: {kind}\n"
+            f"metadata:\n  name: {name}\n  namespace: {namespace}\nspec:\n{indented}"
         )
 
     def virtual_service(self, spec: str, name: str = "echo", namespace: str = "default") -> None:

@@ -74,7 +74,7 @@ class Node(msgspec.Struct):
 
 def read_proxy(text: bytes) -> "Proxy":
     """A proxy from its JSON. Of the metadata only texts count."""
-    from meltemi.core.model.proxy import Proxy, Role
+    from meltemi.core.model.proxy import ISTIO_VERSION, Proxy, Role
 
     try:
         node = msgspec.json.decode(text, type=Node)
@@ -87,7 +87,9 @@ def read_proxy(text: bytes) -> "Proxy":
         namespace=node.namespace,
         addresses=node.ip_addresses,
         labels=tuple(sorted(node.labels.items())),
-        metadata=tuple(sorted((k, v) for k, v in node.metadata.items() if isinstance(v, str))),
+        metadata=tuple(
+            sorted((k, v) for k, v in {"ISTIO_VERSION": ISTIO_VERSION, **node.metadata}.items() if isinstance(v, str))
+        ),
     )
 
 
