@@ -1,4 +1,7 @@
-"""One mesh for all tests of fields: an echo in two versions, and a client whose network the test enters."""
+"""One mesh for all tests of this package: an echo in two versions, and a client whose network the test enters.
+
+It is taken down after them, so that the next package's mesh can have its networks.
+"""
 
 from collections.abc import Generator
 from functools import cache
@@ -11,7 +14,7 @@ from e2e.fields.world import World
 from e2e.mesh import HERE, Mesh, missing
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
     if why := missing():
         pytest.skip(why)
@@ -29,7 +32,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
         found.down()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(mesh: Mesh) -> Generator[Inside]:
     inside = enter(mesh, "client-")
     yield inside

@@ -17,7 +17,7 @@ from meltemi.core.model.kinds import NETWORKING, kind_of
 from meltemi.core.model.value import Value
 from meltemi.core.parse.decode import fields_of, json_name
 
-KINDS = ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry")
+KINDS = ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry", "EnvoyFilter")
 HEAD = """\
 # Fields, and what shows them
 
