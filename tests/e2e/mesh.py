@@ -23,8 +23,10 @@ SAMPLES = ROOT.parent / "shared/conformance/samples/given"
 NETWORKING = SAMPLES / "master/samples/bookinfo/networking"
 OLD_ROUTING = SAMPLES / "0.8.0/samples/bookinfo/routing"
 
-SETTLED = ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Service", "PeerAuthentication", "Sidecar")
-SETTLED += ("EnvoyFilter", "WasmPlugin", "TrafficExtension")
+SETTLED = frozenset({
+    "VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Service", "PeerAuthentication", "Sidecar",
+    "EnvoyFilter",
+})  # fmt: skip
 """Kinds that proxies acknowledge."""
 OFFLINE = ("validate", "compile")
 """Verbs that need no mesh."""
