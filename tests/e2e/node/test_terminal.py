@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import signal
 import struct
 import sys
 import termios
@@ -27,6 +28,8 @@ def session(machine: Machine, uid: str, *typed: tuple[bytes, bytes | None]) -> t
     """
     pid, screen = pty.fork()
     if not pid:
+        # As where a shell started us in the background: who sits at the terminal must be heard nevertheless.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.execv(sys.executable, [sys.executable, "-c", PROGRAM, str(machine.state), uid])
     fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 111, 0, 0))
     shown = _until(screen, b"")

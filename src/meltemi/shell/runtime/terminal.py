@@ -30,12 +30,20 @@ def run_on_terminal(line: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         _copy_size(own, outer)
         with _raw(own), _resized(own, outer):
+            _hear_keys()
             child = subprocess.Popen(line, env=environment, stdin=inner, stdout=inner, stderr=inner)
             os.close(inner)
             _carry(own, outer)
             return child.wait()
     finally:
         os.close(outer)
+
+
+def _hear_keys() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would all that it starts (POSIX, sh, 2.11)."""
+    for key in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(key) is signal.SIG_IGN:
+            signal.signal(key, signal.SIG_DFL)
 
 
 def _carry(own: int, outer: int) -> None:
