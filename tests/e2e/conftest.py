@@ -1,5 +1,6 @@
 """A Bookinfo mesh for each module of tests that asks for one: no two meshes with the same addresses at a time."""
 
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import pytest
 
 from e2e.kube.kubectl import lacking
 from e2e.mesh import SAMPLES, Mesh, missing
+
+# A shell's background job ignores Ctrl-C and hands that on: what tests end by it would go on for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EMBEDDED, KUBE = "embedded", "kube"
 """Where the mesh's objects are: what a module may ask for as the fixture's parameter."""
