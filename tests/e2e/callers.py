@@ -12,6 +12,14 @@ from threading import Thread
 from e2e.mesh import HERE, MELTEMI, Mesh, eventually
 
 
+def peers(mode: str, more: str = "") -> str:
+    """A PeerAuthentication of the namespace, `more` of its `spec` included."""
+    return (
+        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata:\n  name: default\n"
+        f"spec:\n  mtls: {{mode: {mode}}}\n{more}"
+    )
+
+
 class Caller:
     """One connection of a pod, from its first word on, and never a second one."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from e2e.callers import peers
 from e2e.mesh import HERE, Mesh, missing
 from e2e.strangers import credential, other_authority, own_authority
 
@@ -26,13 +27,6 @@ WITH_ONE_REQUEST = (
     "  trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 1}}}\n"
 )
 """A new connection, and so a new handshake, for each request."""
-
-
-def peers(mode: str, more: str = "") -> str:
-    return (
-        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata:\n  name: default\n"
-        f"spec:\n  mtls: {{mode: {mode}}}\n{more}"
-    )
 
 
 @pytest.fixture(scope="module")

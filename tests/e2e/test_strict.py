@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from e2e.callers import Caller
+from e2e.callers import Caller, peers
 from e2e.mesh import HERE, Mesh, eventually, missing
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -25,13 +25,6 @@ LISTEN = (
     " await s.serve_forever()\n"
     "asyncio.run(main())"
 )
-
-
-def peers(mode: str, more: str = "") -> str:
-    return (
-        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata:\n  name: default\n"
-        f"spec:\n  mtls: {{mode: {mode}}}\n{more}"
-    )
 
 
 def at_port(port: int) -> str:

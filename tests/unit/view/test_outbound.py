@@ -6,9 +6,10 @@ from meltemi.core.engine.engine import Engine
 from meltemi.core.model.mesh import MeshConfig, OutboundMode, OutboundTrafficPolicy
 from meltemi.core.model.proxy import Sight
 from meltemi.core.view.listener import Chain, Listener
-from meltemi.core.view.outbound import ANY, listener_wishes, outbound_listener, sniffed_tables, virtual_outbound
+from meltemi.core.view.outbound import outbound_listener, virtual_outbound
 from meltemi.core.view.route import Client
 from meltemi.core.view.unknown import unknown_of
+from meltemi.core.view.wishes import ANY, listener_wishes, sniffed_tables
 from meshes import mesh_of, service, virtual_service
 
 V4 = ("ipv4",)

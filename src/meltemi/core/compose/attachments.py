@@ -1,26 +1,34 @@
 """Which proxies a document is for: by selector, by `targetRefs`, or all of its namespace.
 
-Place:  [compose/attachments] → compose/{envoy_filters,extensions}
+Place:  compose/inputs → [compose/attachments] → compose/{envoy_filters,peer_authentication,sidecars}
 Source: Istio, reference, "WorkloadSelector", "PolicyTargetReference": in the root namespace a selector selects in all
         namespaces; a Gateway's proxies carry its name as a label
 """
 
+from meltemi.core.compose.inputs import Age
 from meltemi.core.model.document import Key
 from meltemi.core.model.traffic.common import PolicyTargetReference
 from meltemi.core.model.value import Value
 
 GATEWAY_LABEL = "gateway.networking.k8s.io/gateway-name"
-NEWEST = "\uffff"
 
 Labels = tuple[tuple[str, str], ...]
+
+
+class Selecting(Value, frozen=True, kw_only=True):
+    """Where a document holds that selects workloads of its namespace, or none; a changed content leaves it equal."""
+
+    key: Key
+    age: Age
+    selector: Labels
 
 
 class Attached(Value, frozen=True, kw_only=True):
     """Where a document holds; a changed content leaves it equal."""
 
     key: Key
-    order: tuple[int, str, str, str]
-    """Sort key: priority, creation time, name, namespace."""
+    order: tuple[int, Age]
+    """Sort key: priority, then the oldest first."""
     selector: Labels = ()
     gateways: tuple[str, ...] | None = None
     """Names of the Gateways that it is for, instead of a selector."""

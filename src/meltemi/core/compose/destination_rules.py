@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from meltemi.core.compose.export import reaches, settled_export
 from meltemi.core.compose.hosts import patterns_of, qualified
-from meltemi.core.compose.inputs import keys, read_as
+from meltemi.core.compose.inputs import age_of, keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import service
 from meltemi.core.engine.engine import Engine
@@ -21,7 +21,6 @@ from meltemi.core.model.value import Value
 
 GROUP = "networking.istio.io"
 KIND = "DestinationRule"
-NEWEST = "\uffff"
 
 
 class RuleHead(Value, frozen=True, kw_only=True):
@@ -54,7 +53,7 @@ def rule_head(e: Engine, key: Key) -> RuleHead | None:
     spec = found.spec
     return RuleHead(
         key=key,
-        age=(found.meta.created or NEWEST, key.name, key.namespace),
+        age=age_of(found),
         host=qualified(spec.host.lower(), key.namespace),
         export_to=settled_export(spec.export_to, mesh(e).default_destination_rule_export_to, key.namespace),
         selector=spec.workload_selector.match_labels if spec.workload_selector else (),

@@ -6,8 +6,8 @@ Source: Istio, reference, "EnvoyFilter": the root namespace first, then the work
 """
 
 from meltemi.core.check.values import MAX_REGEX, regex_found
-from meltemi.core.compose.attachments import NEWEST, Attached, Labels, attached, gateways_of, labels_asked
-from meltemi.core.compose.inputs import keys, read_as
+from meltemi.core.compose.attachments import Attached, Labels, attached, gateways_of, labels_asked
+from meltemi.core.compose.inputs import age_of, keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key
@@ -34,7 +34,7 @@ def filter_head(e: Engine, key: Key) -> Attached | None:
     spec = found.spec
     return Attached(
         key=key,
-        order=(spec.priority, found.meta.created or NEWEST, key.name, key.namespace),
+        order=(spec.priority, age_of(found)),
         selector=spec.workload_selector.labels if spec.workload_selector else (),
         gateways=gateways_of(spec.target_refs),
     )

@@ -7,9 +7,9 @@ Source: Istio, "Gateway"
 from collections.abc import Mapping
 from enum import StrEnum
 
-from meltemi.core.compose.inputs import document, keys
+from meltemi.core.compose.inputs import age_of, document, keys
 from meltemi.core.compose.registry import service
-from meltemi.core.compose.virtual_services import GROUP, NEWEST
+from meltemi.core.compose.virtual_services import GROUP
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin, Path
 from meltemi.core.model.proxy import Target
@@ -85,7 +85,7 @@ def selection(e: Engine, key: Key) -> Selection | None:
     named = dict(found.meta.annotations).get(SERVICE_ANNOTATION, "")
     return Selection(
         key=key,
-        age=(found.meta.created or NEWEST, key.name, key.namespace),
+        age=age_of(found),
         selector=found.spec.selector,
         services=tuple(s.strip() for s in named.split(",") if s.strip()),
     )

@@ -11,6 +11,11 @@ from meltemi.core.model.value import Value
 
 T = TypeVar("T", bound=Value)
 
+Age = tuple[str, str, str]
+"""Sort key of documents, the oldest first: creation time, name, namespace."""
+_NEWEST = "\uffff"
+"""Sorts after every time stamp: documents that were never stored are newer than stored ones."""
+
 
 def keys(e: Engine, group: str, kind: str) -> tuple[Key, ...]:
     """Keys of all sound documents of a kind, sorted."""
@@ -27,3 +32,8 @@ def read_as(e: Engine, key: Key, content: type[T]) -> Document[T] | None:
     """A sound document with content of one type; None where there is none."""
     found = document(e, key)
     return cast("Document[T]", found) if found is not None and isinstance(found.spec, content) else None
+
+
+def age_of(found: Document[T]) -> Age:
+    """How old a document is, among others."""
+    return found.meta.created or _NEWEST, found.key.name, found.key.namespace

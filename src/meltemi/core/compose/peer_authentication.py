@@ -7,7 +7,8 @@ Source: Istio, "PeerAuthentication": the narrowest policy decides, UNSET asks th
 
 from collections.abc import Iterator
 
-from meltemi.core.compose.inputs import keys, read_as
+from meltemi.core.compose.attachments import Labels, Selecting
+from meltemi.core.compose.inputs import age_of, keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
@@ -16,18 +17,6 @@ from meltemi.core.model.value import Value
 
 GROUP = "security.istio.io"
 KIND = "PeerAuthentication"
-NEWEST = "\uffff"
-
-Labels = tuple[tuple[str, str], ...]
-
-
-class PeerHead(Value, frozen=True, kw_only=True):
-    """Where a PeerAuthentication holds; a changed mode leaves it equal."""
-
-    key: Key
-    age: tuple[str, str, str]
-    """Sort key, the oldest first: creation time, name, namespace."""
-    selector: Labels
 
 
 class PeerModes(Value, frozen=True, kw_only=True):
@@ -50,22 +39,22 @@ def peer_authentication(e: Engine, key: Key) -> PeerAuthentication | None:
     return found.spec if found else None
 
 
-def peer_head(e: Engine, key: Key) -> PeerHead | None:
+def peer_head(e: Engine, key: Key) -> Selecting | None:
     """Where one PeerAuthentication holds."""
     found = read_as(e, key, PeerAuthentication)
     if found is None:
         return None
     selector = found.spec.selector.match_labels if found.spec.selector else ()
-    return PeerHead(key=key, age=(found.meta.created or NEWEST, key.name, key.namespace), selector=selector)
+    return Selecting(key=key, age=age_of(found), selector=selector)
 
 
-def peer_heads(e: Engine) -> tuple[PeerHead, ...]:
+def peer_heads(e: Engine) -> tuple[Selecting, ...]:
     """All PeerAuthentications, the oldest first."""
     found = (e.get(peer_head, key) for key in keys(e, GROUP, KIND))
     return tuple(sorted((h for h in found if h is not None), key=lambda h: h.age))
 
 
-def peer_heads_in(e: Engine, namespace: str) -> tuple[PeerHead, ...]:
+def peer_heads_in(e: Engine, namespace: str) -> tuple[Selecting, ...]:
     """Those of one namespace; stands between the list of all and the workloads."""
     return tuple(h for h in e.get(peer_heads) if h.key.namespace == namespace)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 
 from meltemi.core.compose.export import settled_export
-from meltemi.core.compose.inputs import keys, read_as
+from meltemi.core.compose.inputs import age_of, keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.peer_authentication import takes_tls
 from meltemi.core.compose.protocols import entry_protocol
@@ -30,7 +30,6 @@ from meltemi.core.model.value import Value
 
 GROUP = "networking.istio.io"
 KIND = "ServiceEntry"
-NEWEST = "\uffff"
 
 RESOLUTIONS = {
     ServiceEntryResolution.NONE: Resolution.PASSTHROUGH,
@@ -61,8 +60,7 @@ def entry_head(e: Engine, key: Key) -> EntryHead | None:
     found = read_as(e, key, ServiceEntry)
     if found is None:
         return None
-    age = (found.meta.created or NEWEST, key.name, key.namespace)
-    return EntryHead(key=key, age=age, hosts=tuple(dict.fromkeys(h.lower() for h in found.spec.hosts)))
+    return EntryHead(key=key, age=age_of(found), hosts=tuple(dict.fromkeys(h.lower() for h in found.spec.hosts)))
 
 
 def entry_index(e: Engine) -> Mapping[str, tuple[Key, ...]]:

@@ -7,8 +7,9 @@ Source: Istio, "Sidecar": one that selects the workload comes before one for its
 
 from collections.abc import Iterator, Mapping
 
+from meltemi.core.compose.attachments import Labels, Selecting
 from meltemi.core.compose.hosts import common, covers
-from meltemi.core.compose.inputs import keys, read_as
+from meltemi.core.compose.inputs import age_of, keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.protocols import entry_protocol
 from meltemi.core.engine.engine import Engine
@@ -20,20 +21,8 @@ from meltemi.core.model.value import Value
 
 GROUP = "networking.istio.io"
 KIND = "Sidecar"
-NEWEST = "\uffff"
 EVERY = "*"
 """Any namespace, or any host."""
-
-Labels = tuple[tuple[str, str], ...]
-
-
-class SidecarHead(Value, frozen=True, kw_only=True):
-    """Where a Sidecar holds; a changed host leaves it equal."""
-
-    key: Key
-    age: tuple[str, str, str]
-    """Sort key, the oldest first: creation time, name, namespace."""
-    selector: Labels
 
 
 class Hosts(Value, frozen=True, kw_only=True):
@@ -61,22 +50,22 @@ def sidecar(e: Engine, key: Key) -> Sidecar | None:
     return found.spec if found else None
 
 
-def sidecar_head(e: Engine, key: Key) -> SidecarHead | None:
+def sidecar_head(e: Engine, key: Key) -> Selecting | None:
     """Where one Sidecar holds."""
     found = read_as(e, key, Sidecar)
     if found is None:
         return None
     selector = found.spec.workload_selector.labels if found.spec.workload_selector else ()
-    return SidecarHead(key=key, age=(found.meta.created or NEWEST, key.name, key.namespace), selector=selector)
+    return Selecting(key=key, age=age_of(found), selector=selector)
 
 
-def sidecar_heads(e: Engine) -> tuple[SidecarHead, ...]:
+def sidecar_heads(e: Engine) -> tuple[Selecting, ...]:
     """All Sidecars, the oldest first."""
     found = (e.get(sidecar_head, key) for key in keys(e, GROUP, KIND))
     return tuple(sorted((h for h in found if h is not None), key=lambda h: h.age))
 
 
-def sidecar_heads_in(e: Engine, namespace: str) -> tuple[SidecarHead, ...]:
+def sidecar_heads_in(e: Engine, namespace: str) -> tuple[Selecting, ...]:
     """Those of one namespace; stands between the list of all and the workloads."""
     return tuple(h for h in e.get(sidecar_heads) if h.key.namespace == namespace)
 

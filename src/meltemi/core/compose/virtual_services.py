@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from meltemi.core.compose.export import reaches, settled_export
 from meltemi.core.compose.hosts import closest, qualified
-from meltemi.core.compose.inputs import document, keys
+from meltemi.core.compose.inputs import age_of, document, keys
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.sidecars import named, names_rule, narrow
 from meltemi.core.engine.engine import Engine
@@ -23,9 +23,6 @@ GROUP = "networking.istio.io"
 KIND = "VirtualService"
 MESH = "mesh"
 """The gateway name that means all sidecars."""
-
-NEWEST = "\uffff"
-"""Sorts after every time stamp: documents that were never stored are newer than stored ones."""
 
 
 class Head(Value, frozen=True, kw_only=True):
@@ -71,7 +68,7 @@ def head(e: Engine, key: Key) -> Head | None:
     protocols = (("http", spec.http), ("tls", spec.tls), ("tcp", spec.tcp))
     return Head(
         key=key,
-        age=(found.meta.created or NEWEST, key.name, key.namespace),
+        age=age_of(found),
         hosts=tuple(dict.fromkeys(qualified(h, key.namespace).lower() for h in spec.hosts)),
         gateways=tuple(dict.fromkeys(gateways_of(spec, key.namespace))),
         export_to=settled_export(spec.export_to, mesh(e).default_virtual_service_export_to, key.namespace),

@@ -14,19 +14,11 @@ from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.pipeline.virtual_host import fallback_body, sidecar_host_body, table_body
 from meltemi.core.view.listener import Listener
-from meltemi.core.view.outbound import (
-    UNKNOWN_TABLE,
-    asked_labels,
-    listener_name,
-    listener_wishes,
-    outbound_listener,
-    own_table,
-    sniffed_tables,
-    virtual_outbound,
-)
+from meltemi.core.view.outbound import UNKNOWN_TABLE, outbound_listener, virtual_outbound
 from meltemi.core.view.route import Client
 from meltemi.core.view.unknown import DYNAMIC, Unknown, unknown_of
 from meltemi.core.view.virtual_host import client_labels, free_hosts, hosts_at, table_hosts
+from meltemi.core.view.wishes import asked_labels, listener_name, listener_wishes, own_table, sniffed_tables
 
 
 def outbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from itertools import combinations, islice
 from typing import cast
 
+from meltemi.core.compose.envoy_filters import KIND
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.patch.apply import ADDED, added_message, apply_patches, named_clusters
 from meltemi.core.model.document import Key, Origin
@@ -31,7 +32,6 @@ Refs = tuple[Ref, ...]
 Refused = tuple[tuple[str, str], ...]
 """(version, Envoy's words), oldest first."""
 
-KINDS = frozenset({"EnvoyFilter", "WasmPlugin", "TrafficExtension"})
 TRIALS = 64
 """So many ways to leave changes out are tried; then all of one resource's are."""
 _INBOUND = ("virtualInbound", "inbound|", "InboundPassthroughCluster")
@@ -82,7 +82,7 @@ def spot_of(slot: Slot, scope: Scope) -> Spot:
 
 def is_patched(resource: Resource) -> bool:
     """Whether a resource has changes, so that it is they that Envoy may refuse."""
-    return any(origin.key.kind in KINDS for origin in resource.origin)
+    return any(origin.key.kind == KIND for origin in resource.origin)
 
 
 def refused_input(resource: Resource) -> tuple[str, ResourceType, str]:

@@ -31,8 +31,8 @@ from meltemi.core.model.registry.service import AppProtocol, Service
 from meltemi.core.model.traffic.common import Destination
 from meltemi.core.model.traffic.gateway import ServerTLSMode
 from meltemi.core.view.destination import Target, ports, target
-from meltemi.core.view.outbound import ANY, Speech, listener_wishes
 from meltemi.core.view.virtual_host import claim, domains_of, hosts_at
+from meltemi.core.view.wishes import ANY, Speech, listener_wishes
 
 
 def routing_findings(e: Engine) -> tuple[Finding, ...]:

@@ -6,11 +6,11 @@ Place:  compose/{sidecars,visibility} → [view/sidecar_findings] → pipeline/f
 from collections.abc import Iterator
 
 from meltemi.core.check.report import ROOT, at, on, warning
+from meltemi.core.compose.attachments import Selecting
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.peer_authentication import modes_of
 from meltemi.core.compose.sidecars import (
     EVERY,
-    SidecarHead,
     named_by,
     names_rule,
     names_service,
@@ -44,7 +44,7 @@ def _overruled(e: Engine) -> Iterator[tuple[Key, Finding]]:
             yield head.key, warning("M3301", ROOT, message, "keep one")
 
 
-def findings_of(e: Engine, head: SidecarHead) -> tuple[Finding, ...]:
+def findings_of(e: Engine, head: Selecting) -> tuple[Finding, ...]:
     """Of one Sidecar."""
     spec = e.get(sidecar, head.key)
     if spec is None:
@@ -73,7 +73,7 @@ def _names(e: Engine, written: str, sight: Sight) -> bool:
     return any(names_rule(found, namespace, hosts) for namespace, hosts in known.rules)
 
 
-def _own_tls(e: Engine, spec: Sidecar, head: SidecarHead) -> Iterator[Finding]:
+def _own_tls(e: Engine, spec: Sidecar, head: Selecting) -> Iterator[Finding]:
     modes = e.get(modes_of, head.key.namespace, head.selector)
     for i, listener in enumerate(spec.ingress):
         port = listener.port.number if listener.port else None
