@@ -23,7 +23,7 @@ ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 TCP_PROXY = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 
 
-def until(met: Callable[[], object], seconds: float = 20.0) -> None:
+def until(met: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for a condition; the limit is only there so that a failing test ends."""
     end = time.monotonic() + seconds
     while not met():
@@ -61,7 +61,10 @@ class Pod:
     def control_plane(self, resources: dict[str, list[dict[str, object]]]) -> subprocess.Popen[bytes]:
         file = self.folder / "resources.json"
         file.write_text(json.dumps(resources))
-        return self.start(sys.executable, str(HERE / "control_plane.py"), str(self.socket), str(file))
+        self.socket.unlink(missing_ok=True)
+        process = self.start(sys.executable, str(HERE / "control_plane.py"), str(self.socket), str(file))
+        until(self.socket.exists)
+        return process
 
     def agent(self, role: str = "sidecar", **env: str) -> subprocess.Popen[bytes]:
         config = json.dumps({"configPath": str(self.folder / "proxy"), "terminationDrainDuration": "1s"})
