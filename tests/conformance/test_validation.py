@@ -14,16 +14,18 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 JUDGE = SHARED / "tools" / "judge" / "judge"
 DATA = SHARED / "conformance"
 
+NEEDS = "networking,extensions,mesh-config"
+
 pytestmark = pytest.mark.skipif(not JUDGE.exists(), reason="../shared is not there")
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["validation", "validation-go"])
-def test_every_case_of_networking(name: str, tmp_path: Path):
+def test_every_case(name: str, tmp_path: Path):
     report = tmp_path / "report.json"
     command = [sys.executable, str(JUDGE), name, "--cli", f"{sys.executable} -m meltemi.apps.cli", "--data", str(DATA)]
     done = subprocess.run(
-        [*command, "--needs", "networking", "--min", "100", "-v", "-j", "1", "--json", str(report)],
+        [*command, "--needs", NEEDS, "--min", "100", "-v", "-j", "1", "--json", str(report)],
         capture_output=True,
         text=True,
         check=False,

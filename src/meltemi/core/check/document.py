@@ -9,6 +9,7 @@ from meltemi.core.check.context import Context
 from meltemi.core.check.destination_rule import check_destination_rule
 from meltemi.core.check.effect import check_effect
 from meltemi.core.check.envoy_filter import check_envoy_filter
+from meltemi.core.check.extension import check_traffic_extension, check_wasm_plugin
 from meltemi.core.check.gateway import check_gateway
 from meltemi.core.check.kube import check_kube
 from meltemi.core.check.mesh import check_mesh_map
@@ -20,11 +21,12 @@ from meltemi.core.check.virtual_service import check_virtual_service
 from meltemi.core.check.workload_group import check_proxy_config, check_workload_entry, check_workload_group
 from meltemi.core.model.document import Document, Path
 from meltemi.core.model.finding import Finding
-from meltemi.core.model.kinds import NETWORKING, KindRole, kind_of
+from meltemi.core.model.kinds import EXTENSIONS, NETWORKING, KindRole, kind_of
 from meltemi.core.model.kube.namespace import ConfigMap
 from meltemi.core.model.security.peer_authentication import PeerAuthentication
 from meltemi.core.model.traffic.destination_rule import DestinationRule
 from meltemi.core.model.traffic.envoy_filter import EnvoyFilter
+from meltemi.core.model.traffic.extension import TrafficExtension, WasmPlugin
 from meltemi.core.model.traffic.gateway import Gateway
 from meltemi.core.model.traffic.service_entry import ServiceEntry, WorkloadEntry
 from meltemi.core.model.traffic.sidecar import ProxyConfig, Sidecar, WorkloadGroup
@@ -46,7 +48,7 @@ def check_document_rules(document: Document[Value], tree: Tree) -> Iterator[Find
             yield from check_mesh_map(document.key, document.spec)
     if isinstance(document.spec, PeerAuthentication):
         yield from check_peer_authentication(document.spec)
-    if kind is not None and kind.group == NETWORKING:
+    if kind is not None and kind.group in (NETWORKING, EXTENSIONS):
         yield from _check_annotations(context)
         yield from _check_networking(document.spec, tree, context)
         yield from check_effect(document.key.kind, tree)
@@ -72,6 +74,10 @@ def _check_networking(spec: Value, tree: Tree, context: Context) -> Iterator[Fin
             yield from check_proxy_config(spec)
         case EnvoyFilter() as spec:
             yield from check_envoy_filter(spec, tree)
+        case WasmPlugin() as spec:
+            yield from check_wasm_plugin(spec)
+        case TrafficExtension() as spec:
+            yield from check_traffic_extension(spec)
         case _:
             return
 

@@ -259,6 +259,15 @@ _LATER: tuple[Page, ...] = (
         "patch for nobody",
         "The selector finds no pod with a proxy, so that nothing is changed.",
     ),
+    (
+        "M2710",
+        "error",
+        "code for proxies",
+        (
+            "A WasmPlugin or TrafficExtension that proxies could not fetch or run. A module comes from `oci://`,\n"
+            "`http://`, `https://` or `file://`; a script has at most 64 KiB; a selector or targets say for whom."
+        ),
+    ),
 )
 
 _SECURITY: tuple[Page, ...] = (

@@ -14,6 +14,7 @@ from meltemi.core.model.later import LATER
 from meltemi.core.model.security.peer_authentication import PeerAuthentication
 from meltemi.core.model.traffic.destination_rule import DestinationRule
 from meltemi.core.model.traffic.envoy_filter import EnvoyFilter
+from meltemi.core.model.traffic.extension import TrafficExtension, WasmPlugin
 from meltemi.core.model.traffic.gateway import Gateway
 from meltemi.core.model.traffic.service_entry import ServiceEntry, WorkloadEntry
 from meltemi.core.model.traffic.sidecar import ProxyConfig, Sidecar, WorkloadGroup
@@ -21,6 +22,7 @@ from meltemi.core.model.traffic.virtual_service import VirtualService
 from meltemi.core.model.value import Value
 
 NETWORKING = "networking.istio.io"
+EXTENSIONS = "extensions.istio.io"
 SECURITY = "security.istio.io"
 
 
@@ -153,6 +155,8 @@ _READ: dict[tuple[str, str], type[Value]] = {
     (NETWORKING, "WorkloadEntry"): WorkloadEntry,
     (NETWORKING, "WorkloadGroup"): WorkloadGroup,
     (NETWORKING, "ProxyConfig"): ProxyConfig,
+    (EXTENSIONS, "WasmPlugin"): WasmPlugin,
+    (EXTENSIONS, "TrafficExtension"): TrafficExtension,
 }
 """Kinds without effect whose content is read nevertheless: their faults are told."""
 
