@@ -67,6 +67,34 @@ def test_pods_as_endpoints(world: World) -> None:
     assert set(who(world)) == {"two"}
 
 
+WE = "WorkloadEntry"
+SELECTS = f"{PLACE}{PORT}workloadSelector: {{labels: {{app: outside}}}}\nresolution: STATIC\nlocation: MESH_INTERNAL"
+
+
+@shows(WE, "address", "labels", "ports", "weight")
+def test_workload_entries_as_endpoints(world: World, pods: dict[str, str]) -> None:
+    world.apply(SE, "ext", SELECTS)
+    for version, weight in (("one", 80), ("two", 20)):
+        spec = f"address: {pods[version]}\nports: {{http: 8080}}\nweight: {weight}\nlabels: {{app: outside}}"
+        world.apply(WE, version, spec)
+    world.apply(WE, "other", "address: 192.0.2.77\nlabels: {app: other}")
+
+    found = who(world, 300)
+    assert abs(found.count("one") - 240) < 4.5 * (300 * 0.8 * 0.2) ** 0.5
+    assert set(found) == {"one", "two"}
+
+
+@shows(WE, "serviceAccount")
+def test_the_account_of_a_workload_entry_is_asked_for(world: World, pods: dict[str, str]) -> None:
+    one = f"address: {pods['one']}\nlabels: {{app: outside}}\nserviceAccount: "
+    world.apply(SE, "ext", SELECTS)
+
+    world.apply(WE, "one", f"{one}default")
+    assert "spiffe://" in world.client.seen(HOST, to=ADDRESS).get("x-forwarded-client-cert", "")
+    world.apply(WE, "one", f"{one}other")
+    assert eventually(lambda: who(world) == ["503"] * 6)
+
+
 @shows(SE, "exportTo[]")
 def test_who_sees_a_host(world: World, mesh: Mesh, pods: dict[str, str]) -> None:
     mesh.run("apply", "-f", "-", text="apiVersion: v1\nkind: Namespace\nmetadata: {name: elsewhere}\n")

@@ -5,6 +5,7 @@ import pytest
 from meltemi.core.compose.protocols import entry_protocol, kube_protocol
 from meltemi.core.compose.registry import endpoints, hosts, service
 from meltemi.core.model.registry.service import AppProtocol, Resolution
+from meltemi.core.view.workload_findings import workload_findings
 from meshes import mesh_of
 
 WEB = """
@@ -134,3 +135,64 @@ def test_an_entry_that_does_not_join_brings_no_endpoints() -> None:
     )
 
     assert [x.address for x in mesh.get(endpoints, "a.example.com", 80)] == ["192.0.2.1"]
+
+
+def external(name: str, spec: str, labels: str = "{app: web}") -> str:
+    return f"""
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {{name: {name}, namespace: default, labels: {labels}}}
+spec: {{{spec}}}
+"""
+
+
+def test_a_service_selects_workload_entries_besides_pods() -> None:
+    mesh = mesh_of(
+        WEB
+        + SLICE
+        + external("one", "address: 192.0.2.1, ports: {main: 9000}, weight: 3, locality: a/b, network: far")
+        + external("two", "address: 192.0.2.2, ports: {http: 9001}, serviceAccount: clerk")
+        + external("other", "address: 192.0.2.3, labels: {app: other}")
+        + external("named", "address: far.example.com")
+    )
+
+    _, one, two = mesh.get(endpoints, HOST, 80)
+    assert (one.address, one.port, one.weight, one.locality, one.network) == ("192.0.2.1", 9000, 3, "a/b", "far")
+    assert (two.address, two.port, two.service_account) == ("192.0.2.2", 9001, "clerk")
+
+
+@pytest.mark.parametrize(
+    ("spec", "tls"),
+    [
+        ("serviceAccount: clerk", True),
+        ("serviceAccount: clerk, labels: {security.istio.io/tlsMode: disabled}", False),
+        ("labels: {security.istio.io/tlsMode: istio}", True),
+        ("weight: 1", False),
+    ],
+)
+def test_who_has_an_account_has_a_sidecar(spec: str, tls: bool) -> None:
+    (found,) = mesh_of(WEB + external("one", f"address: 192.0.2.1, {spec}")).get(endpoints, HOST, 80)
+
+    assert found.tls is tls
+
+
+def test_a_service_entry_selects_workload_entries() -> None:
+    chosen = entry("a", 80).replace("resolution: STATIC", "resolution: STATIC, workloadSelector: {labels: {app: web}}")
+    mesh = mesh_of(chosen + external("one", "address: 192.0.2.1, ports: {http: 9000}"))
+
+    assert [(x.address, x.port) for x in mesh.get(endpoints, "a.example.com", 80)] == [("192.0.2.1", 9000)]
+
+
+def test_what_a_workload_entry_says_without_effect_is_told() -> None:
+    mesh = mesh_of(
+        WEB
+        + external("used", "address: 192.0.2.1")
+        + external("named", "address: far.example.com")
+        + external("alone", "address: 192.0.2.2", "{app: other}")
+    )
+
+    assert [(f.code, f.key.name if f.key else "") for f in mesh.get(workload_findings)] == [
+        ("M3401", "alone"),
+        ("M3402", "named"),
+    ]

@@ -55,6 +55,18 @@ SIDECARS: tuple[Page, ...] = (
             "the mesh is off: PeerAuthentication with mode DISABLE for the port."
         ),
     ),
+    (
+        "M3401",
+        "warning",
+        "WorkloadEntry that nobody selects",
+        "No Service and no ServiceEntry of its namespace asks for its labels, so that nothing is sent to it.",
+    ),
+    (
+        "M3402",
+        "warning",
+        "name of a WorkloadEntry",
+        "Services that select have addresses only; a name is found by a ServiceEntry with resolution DNS.",
+    ),
 )
 
 ROUTING: tuple[Page, ...] = (

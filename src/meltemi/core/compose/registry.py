@@ -18,6 +18,7 @@ from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.protocols import kube_protocol
 from meltemi.core.compose.service_entries import entries_of, entry_endpoints, entry_index, entry_service
+from meltemi.core.compose.workload_entries import endpoints_selected
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Meta, Origin
 from meltemi.core.model.kube.service import Service as KubeService
@@ -179,10 +180,18 @@ def endpoints(e: Engine, host: str, port: int) -> tuple[Endpoint, ...]:
         return ()
     if found.kubernetes:
         key = Key(group="", kind="Service", namespace=found.namespace, name=found.name)
-        return e.get(kube_endpoints, key, written.name, port)
+        return e.get(kube_endpoints, key, written.name, port) + _entries_of(e, found, written)
     joined = (key for key in e.get(makers_of, host) if (one := e.get(made, host, key)) and joins(found, one))
     each = (x for key in joined for x in e.get(entry_endpoints, host, port, key))
     return tuple({(x.address, x.port): x for x in each}.values())
+
+
+def _entries_of(e: Engine, found: Service, port: ServicePort) -> tuple[Endpoint, ...]:
+    """WorkloadEntries that a Kubernetes Service selects, besides pods. Source: Istio, "Virtual Machines"."""
+    if not found.selector:
+        return ()
+    named, default = ((port.target,), port.number) if isinstance(port.target, str) else ((), port.target or port.number)
+    return endpoints_selected(e, found.namespace, found.selector, (port.name, *named), default)
 
 
 def makers(e: Engine) -> Mapping[str, tuple[Key, ...]]:

@@ -7,14 +7,14 @@ Source: Istio, "Service Entry"
 """
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 
 from meltemi.core.compose.export import settled_export
 from meltemi.core.compose.inputs import age_of, keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.peer_authentication import takes_tls
 from meltemi.core.compose.protocols import entry_protocol
-from meltemi.core.compose.workloads import TLS_ACCEPTED, TLS_LABEL, Workload, selected_pods, workload
+from meltemi.core.compose.workload_entries import endpoint_of, endpoints_selected
+from meltemi.core.compose.workloads import Workload, selected_pods, workload
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
 from meltemi.core.model.registry.service import Endpoint, Resolution, Service, ServicePort
@@ -22,7 +22,6 @@ from meltemi.core.model.traffic.service_entry import (
     Location,
     ServiceEntry,
     ServiceEntryResolution,
-    WorkloadEntry,
 )
 from meltemi.core.model.traffic.service_entry import ServicePort as WrittenPort
 from meltemi.core.model.units import PortNumber
@@ -120,18 +119,24 @@ def entry_endpoints(e: Engine, host: str, port: int, key: Key) -> tuple[Endpoint
     if spec.workload_selector is not None:
         return _selected(e, spec, written, key.namespace)
     if spec.endpoints:
-        return tuple(x for we in spec.endpoints if (x := _endpoint(e, we, written, key.namespace)) is not None)
+        made = (endpoint_of(e, we, (written.name,), _target(written), key.namespace) for we in spec.endpoints)
+        return tuple(x for x in made if x is not None)
     if RESOLUTIONS[spec.resolution] is Resolution.EDS or host.startswith("*"):
         return ()
     # Nothing but the name is known of the service: the name is asked for.
-    return (Endpoint(address=host, port=PortNumber(written.target_port or port), namespace=key.namespace),)
+    return (Endpoint(address=host, port=_target(written), namespace=key.namespace),)
 
 
 def _selected(e: Engine, spec: ServiceEntry, written: WrittenPort, namespace: str) -> tuple[Endpoint, ...]:
     labels = spec.workload_selector.labels if spec.workload_selector else ()
-    target = PortNumber(written.target_port or written.number or 0)
+    target = _target(written)
     found = (e.get(workload, pod) for pod in e.get(selected_pods, namespace, labels))
-    return tuple(_of_workload(e, w, target) for w in found if w is not None and w.ready and w.addresses)
+    of_pods = tuple(_of_workload(e, w, target) for w in found if w is not None and w.ready and w.addresses)
+    return of_pods + endpoints_selected(e, namespace, labels, (written.name,), target)
+
+
+def _target(written: WrittenPort) -> PortNumber:
+    return PortNumber(written.target_port or written.number or 0)
 
 
 def _of_workload(e: Engine, found: Workload, port: PortNumber) -> Endpoint:
@@ -146,29 +151,3 @@ def _of_workload(e: Engine, found: Workload, port: PortNumber) -> Endpoint:
         service_account=found.service_account,
         tls=found.tls and takes_tls(e, found.namespace, found.labels, port),
     )
-
-
-def _endpoint(e: Engine, written: WorkloadEntry, port: WrittenPort, namespace: str) -> Endpoint | None:
-    if not written.address:
-        return None
-    number = dict(written.ports).get(port.name) or port.target_port or port.number or 0
-    return Endpoint(
-        address=written.address,
-        port=PortNumber(0 if written.address.startswith("unix:") else number),
-        labels=written.labels,
-        weight=written.weight or 1,
-        locality=written.locality,
-        network=written.network,
-        namespace=namespace,
-        service_account=written.service_account,
-        tls=dict(written.labels).get(TLS_LABEL) == TLS_ACCEPTED and takes_tls(e, namespace, written.labels, number),
-    )
-
-
-def is_address(text: str) -> bool:
-    """Whether an endpoint's address is an IP address."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -116,6 +116,7 @@ _EFFECTIVE = (
     _mesh("DestinationRule", "destinationrules", "dr", DestinationRule),
     _mesh("Gateway", "gateways", "gw", Gateway),
     _mesh("ServiceEntry", "serviceentries", "se", ServiceEntry),
+    _mesh("WorkloadEntry", "workloadentries", "we", WorkloadEntry),
     _mesh("Sidecar", "sidecars", "", Sidecar),
     _mesh("EnvoyFilter", "envoyfilters", "", EnvoyFilter, versions=("v1alpha3",)),
     _mesh(
@@ -152,7 +153,6 @@ _EFFECTIVE = (
 )
 
 _READ: dict[tuple[str, str], type[Value]] = {
-    (NETWORKING, "WorkloadEntry"): WorkloadEntry,
     (NETWORKING, "WorkloadGroup"): WorkloadGroup,
     (NETWORKING, "ProxyConfig"): ProxyConfig,
     (EXTENSIONS, "WasmPlugin"): WasmPlugin,

@@ -8,7 +8,6 @@ Row = tuple[str, str, tuple[str, ...], str, tuple[str, ...], bool]
 """Group, kind, versions, plural, short names, namespaced."""
 
 _ISTIO: tuple[Row, ...] = (
-    ("networking.istio.io", "WorkloadEntry", ("v1", "v1beta1", "v1alpha3"), "workloadentries", ("we",), True),
     ("networking.istio.io", "WorkloadGroup", ("v1", "v1beta1", "v1alpha3"), "workloadgroups", ("wg",), True),
     ("networking.istio.io", "ProxyConfig", ("v1beta1",), "proxyconfigs", (), True),
     ("security.istio.io", "AuthorizationPolicy", ("v1", "v1beta1"), "authorizationpolicies", ("ap",), True),

@@ -1,7 +1,7 @@
 """What the mesh has to say across documents.
 
-Place:  view/{routing,destination,sidecar,peer,credential}_findings, pipeline/patch_findings → [pipeline/findings]
-        → API, status, `compile`
+Place:  view/{routing,destination,sidecar,workload,peer,credential}_findings, pipeline/patch_findings
+        → [pipeline/findings] → API, status, `compile`
 """
 
 from typing import cast
@@ -14,6 +14,7 @@ from meltemi.core.view.destination_findings import destination_findings
 from meltemi.core.view.peer_findings import peer_findings
 from meltemi.core.view.routing_findings import routing_findings
 from meltemi.core.view.sidecar_findings import sidecar_findings
+from meltemi.core.view.workload_findings import workload_findings
 
 
 def findings(e: Engine) -> tuple[Finding, ...]:
@@ -27,6 +28,7 @@ def findings(e: Engine) -> tuple[Finding, ...]:
         destination_findings,
         routing_findings,
         sidecar_findings,
+        workload_findings,
         peer_findings,
         credential_findings,
     )

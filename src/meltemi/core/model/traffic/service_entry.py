@@ -46,7 +46,7 @@ class ServiceEntryResolution(StrEnum):
 
 
 class WorkloadEntry(Value, frozen=True, kw_only=True):
-    """An endpoint; also a kind of its own, which has no effect yet."""
+    """An endpoint; also a kind of its own, which services select by labels."""
 
     address: str = ""
     """IP address, host name (resolution DNS), or `unix:///path`."""
