@@ -50,11 +50,11 @@ def check_document_rules(document: Document[Value], tree: Tree) -> Iterator[Find
         yield from check_peer_authentication(document.spec)
     if kind is not None and kind.group in (NETWORKING, EXTENSIONS):
         yield from _check_annotations(context)
-        yield from _check_networking(document.spec, tree, context)
+        yield from _check_spec(document.spec, tree, context)
         yield from check_effect(document.key.kind, tree)
 
 
-def _check_networking(spec: Value, tree: Tree, context: Context) -> Iterator[Finding]:
+def _check_spec(spec: Value, tree: Tree, context: Context) -> Iterator[Finding]:
     match spec:
         case VirtualService() as spec:
             yield from check_virtual_service(spec, context)

@@ -4,11 +4,10 @@ Place:  model/traffic/service_entry → [compose/workload_entries] → compose/{
 Source: Istio, "Workload Entry"; Istio, pilot, getTLSModeFromWorkloadEntry
 """
 
-from ipaddress import ip_address
-
 from msgspec import structs
 
 from meltemi.core.compose.attachments import Labels
+from meltemi.core.compose.hosts import is_ip
 from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.peer_authentication import takes_tls
 from meltemi.core.compose.workloads import TLS_ACCEPTED, TLS_LABEL
@@ -87,8 +86,4 @@ def _has_sidecar(written: WorkloadEntry) -> bool:
 
 def is_place(address: str) -> bool:
     """Whether an endpoint's address needs no DNS: an IP address or a Unix socket."""
-    try:
-        ip_address(address)
-    except ValueError:
-        return address.startswith(UNIX)
-    return True
+    return is_ip(address) or address.startswith(UNIX)
