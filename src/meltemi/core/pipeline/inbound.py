@@ -14,7 +14,7 @@ from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.cluster import inbound_cluster, inbound_passthrough
 from meltemi.core.view.inbound import NAME, Inbound, inbound_listener, own_listener, own_name
-from meltemi.core.view.inbound_ports import Delivery, inbound_ports
+from meltemi.core.view.inbound_ports import Delivery, deliveries, inbound_ports
 from meltemi.core.view.names import INBOUND_PASSTHROUGH_CLUSTER
 
 
@@ -30,10 +30,10 @@ def inbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
         *(
             Slot(
                 type=ResourceType.CLUSTER,
-                name=port.cluster,
-                body=Call(function=inbound_cluster_body, args=(port.delivery,)),
+                name=to.cluster,
+                body=Call(function=inbound_cluster_body, args=(to,)),
             )
-            for port in ports
+            for to in e.get(deliveries, scope.answers)
         ),
         *(
             Slot(

@@ -5,7 +5,7 @@ Source: Istio, "Understanding Traffic Routing", inbound traffic; "Sidecar", mess
         Sidecar has ingress listeners, they are all
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from meltemi.core.compose.protocols import entry_protocol
 from meltemi.core.compose.registry import port_of, service
@@ -65,13 +65,22 @@ class Port(Value, frozen=True, kw_only=True):
         return self.delivery.cluster
 
 
-def inbound_ports(e: Engine, answers: Answers) -> Mapping[int, Port]:
+def inbound_ports(e: Engine, answers: Answers) -> dict[int, Port]:
     """The workload's port → what the Sidecar in force, or else the oldest service that names it, says of it."""
     listeners = tuple(_of_sidecar(e, answers.sidecar, answers.address)) if answers.sidecar else ()
     return {port.target: port for port in listeners} or _of_services(e, answers)
 
 
-def _of_services(e: Engine, answers: Answers) -> Mapping[int, Port]:
+def deliveries(e: Engine, answers: Answers) -> tuple[Delivery, ...]:
+    """What needs a cluster: the ports above, and those of services that a Sidecar leaves out.
+
+    Connections from before the Sidecar stay on their old chains until the drain is over; without their cluster each
+    of their requests is answered 503 (docs/envoy.md).
+    """
+    return tuple(port.delivery for port in (_of_services(e, answers) | e.get(inbound_ports, answers)).values())
+
+
+def _of_services(e: Engine, answers: Answers) -> dict[int, Port]:
     pool = inbound_pool(e, answers.sidecar)
     found: dict[int, tuple[tuple[str, str], Port]] = {}
     for t in answers.targets:
