@@ -111,8 +111,8 @@ def test_no_acknowledged_write_is_lost_and_none_is_half_there(machine: Machine) 
 
 
 def test_an_apply_of_many_objects_is_there_or_is_not(machine: Machine) -> None:
-    machine.pod("witness", sleeper())
-    machine.until(lambda: machine.ready("witness"))
+    machine.pod("other-witness", sleeper())
+    machine.until(lambda: machine.ready("other-witness"))
     run(machine, write_many, check_many, WRITES // 4, LONGEST_OF_MANY)
     assert whole(machine.state / "store.db")
 
