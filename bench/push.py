@@ -6,6 +6,7 @@ Place:  bench · check → engine → shell/publish with in-process sessions tha
 import asyncio
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
 
@@ -43,7 +44,7 @@ async def measure(services: int, proxies: int) -> list[tuple[object, ...]]:
     sessions = [handle.session for handle in handles]
     for session in sessions:
         for kind in ResourceType:
-            session.on_request(Request(type=kind, subscribe=_wanted(session, kind)))
+            session.on_request(_request(kind, _wanted(session, kind)))
     await _acknowledge(sessions)
     return [await _rounds(name, engine, publisher, sessions) for name in CHANGES]
 
@@ -80,11 +81,17 @@ async def _acknowledge(sessions: list[Session]) -> tuple[float, int, int]:
                 for data in taken:
                     response = DeltaDiscoveryResponse.FromString(data)
                     start = time.process_time()
-                    session.on_request(Request(type=ResourceType(response.type_url), nonce=response.nonce))
+                    session.on_request(_request(ResourceType(response.type_url), nonce=response.nonce))
                     spent += time.process_time() - start
                     resources += len(response.resources)
                     sent += len(data)
     return spent * 1000, resources, sent
+
+
+@lru_cache(maxsize=1000)
+def _request(kind: ResourceType, subscribe: tuple[str, ...] = (), nonce: str = "") -> Request:
+    """Equal requests are one object, as the server makes them."""
+    return Request(type=kind, subscribe=subscribe, nonce=nonce)
 
 
 def _wanted(session: Session, kind: ResourceType) -> tuple[str, ...]:

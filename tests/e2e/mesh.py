@@ -28,7 +28,7 @@ SETTLED = frozenset({
     "EnvoyFilter",
 })  # fmt: skip
 """Kinds that proxies acknowledge."""
-OFFLINE = ("validate", "compile")
+OFFLINE = ("validate", "compile", "x")
 """Verbs that need no mesh."""
 
 

@@ -9,7 +9,6 @@ import os
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from importlib.metadata import version
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -19,13 +18,13 @@ import click
 import structlog
 
 from meltemi.apps.authority import MeshSettings, open_authority
+from meltemi.apps.injection import Injector
 from meltemi.core.check.limits import unheld_limits
 from meltemi.core.check.mesh import read_mesh_config
 from meltemi.core.check.users import unheld_users
 from meltemi.core.check.validate import check_document
 from meltemi.core.engine.engine import Engine
 from meltemi.core.inject.config import InjectConfig
-from meltemi.core.inject.inject import inject
 from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.node.settings import KubeSettings
@@ -59,7 +58,7 @@ async def run(state: Path) -> None:
     engine = Engine()
     config = InjectConfig(xds_dir=str(state / "xds"), domain=settings.cluster_domain, one_user=one_user())
     admission = Admission(
-        inject=partial(inject, config=config), validate=_validate, service_cidr=IPv4Network(settings.service_cidr)
+        inject=Injector(engine, config), validate=_validate, service_cidr=IPv4Network(settings.service_cidr)
     )
 
     mesh = MeshSettings()

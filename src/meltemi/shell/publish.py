@@ -18,10 +18,11 @@ from meltemi.core.model.proxy import Proxy, Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.patched import is_patched, refused_input
 from meltemi.core.pipeline.slot import Slot
+from meltemi.core.xds.cohort import Steps
 from meltemi.core.xds.events import Refused
 from meltemi.core.xds.refusals import Refusals
 from meltemi.ports.refusals import RefusalMemory
-from meltemi.shell.session import Changed, ScopeHolder, Session, proxy_of, refusal
+from meltemi.shell.session import ScopeHolder, Session, proxy_of, refusal
 
 log: Any = structlog.get_logger(__name__)
 
@@ -32,6 +33,7 @@ REFUSED_KEPT = 128
 """Versions of one resource."""
 
 Identity = Callable[[], Proxy | None]
+Changed = Mapping[ResourceType, set[str]]
 
 
 class Derivations:
@@ -66,6 +68,7 @@ class Publisher:
         self._derive = derivations
         self._memory = memory
         self._refusals = Refusals()
+        self._steps = Steps()
         known = memory.refusals() if memory else ()
         self._refusals.learn(known)
         for one in known:
@@ -120,6 +123,7 @@ class Publisher:
 
         def close() -> None:
             del self._sessions[session]
+            session.stream.close()
             self._engine.unwatch(self._derive.scope_of, session.proxy)
             self._leave(session, session.holder)
             self.answered()
@@ -214,7 +218,7 @@ class Publisher:
         holder = self._holders.get(scope)
         if holder is None:
             slots = self._engine.watch(self._derive.slots, scope)
-            holder = self._holders[scope] = ScopeHolder(scope, self._refusals)
+            holder = self._holders[scope] = ScopeHolder(scope, self._refusals, self._steps)
             self._list(holder, slots, self._failures)
         return holder
 
@@ -318,9 +322,10 @@ class Publisher:
                 self._memory.remember(news)
 
     def _tell(self, holder: ScopeHolder, changed: Changed) -> None:
-        if changed:
+        names = frozenset((kind, name) for kind, named in changed.items() for name in named)
+        if names:  # one object for all, by which they know that they are told the same
             for session in holder.sessions:
-                session.on_change(changed, self._settling)
+                session.on_change(names, self._settling)
 
 
 def _named(holder: ScopeHolder, cell: Cell) -> list[tuple[ResourceType, str]]:

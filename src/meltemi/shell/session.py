@@ -16,10 +16,10 @@ from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.proxy import Proxy, Role, Scope
 from meltemi.core.model.resource import ResourceType
 from meltemi.core.pipeline.slot import Slot
+from meltemi.core.xds.cohort import Cohort, Member, Names, Steps
 from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
 from meltemi.core.xds.offer import Offer
 from meltemi.core.xds.refusals import Refusals
-from meltemi.core.xds.stream import Stream
 from meltemi.core.xds.wire import response
 
 log: Any = structlog.get_logger(__name__)
@@ -38,15 +38,14 @@ SHORT = {
 REFUSED = "M9001"
 """Code of the finding on a document that an Envoy refuses."""
 
-Changed = dict[ResourceType, set[str]]
-
 
 class ScopeHolder:
     """One scope with proxies: its slots, its offer, its sessions."""
 
-    def __init__(self, scope: Scope, refusals: Refusals) -> None:
+    def __init__(self, scope: Scope, refusals: Refusals, steps: Steps) -> None:
         self.scope = scope
         self.offer = Offer(refusals=refusals)
+        self.cohort = Cohort(self.offer, steps)
         self.slots: dict[tuple[ResourceType, str], Slot] = {}
         self.cells: Counter[Cell] = Counter()
         """How many slots each body serves."""
@@ -72,12 +71,12 @@ class Session:
         self.holder = holder
         self.told = told
         """The store revision with which the offer last changed for this proxy."""
-        self.stream = Stream(offer=holder.offer)
+        self.stream = Member(holder.cohort)
         self.refusals: dict[tuple[ResourceType, str], Refused] = {}
         self._answered = answered
         self._refused = refused
         self._outbox: list[Send] = []
-        self._changed: Changed = {}
+        self._changed: Names = frozenset()
         self._moved = False
         self._wake = asyncio.Event()
 
@@ -89,11 +88,10 @@ class Session:
             self._wake.set()  # who sleeps in `responses` may sleep longer than the stream may now
         self._answered()
 
-    def on_change(self, changed: Changed, revision: int) -> None:
+    def on_change(self, changed: Names, revision: int) -> None:
         """The offer changed with a store revision. Names alone are kept, however slow the proxy is to take them."""
         self.told = revision
-        for kind, names in changed.items():
-            self._changed.setdefault(kind, set()).update(names)
+        self._changed = self._changed | changed if self._changed else changed
         self._wake.set()
 
     def move(self, holder: ScopeHolder, revision: int) -> None:
@@ -153,10 +151,10 @@ class Session:
             return
 
     def _take_changes(self) -> None:
-        changed, self._changed = self._changed, {}
+        changed, self._changed = self._changed, frozenset()
         if self._moved:
             self._moved = False
-            self._carry_out(self.stream.on_offer(self.holder.offer, _now()))
+            self._carry_out(self.stream.on_offer(self.holder.cohort, _now()))
         elif changed:
             self._carry_out(self.stream.on_change(changed, _now()))
 

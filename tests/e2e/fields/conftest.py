@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from e2e.fields.inside import Inside
+from e2e.fields.settings import Settings
 from e2e.fields.world import World
 from e2e.mesh import HERE, Mesh, missing
 
@@ -43,6 +44,14 @@ def client(mesh: Mesh) -> Generator[Inside]:
 def world(mesh: Mesh, client: Inside) -> Generator[World]:
     """The mesh and the client, rid of what the test applied."""
     made = World(mesh, client)
+    yield made
+    made.clean()
+
+
+@pytest.fixture
+def settings(mesh: Mesh) -> Generator[Settings]:
+    """The settings of the mesh, which are its defaults again afterwards."""
+    made = Settings(mesh)
     yield made
     made.clean()
 

@@ -26,6 +26,22 @@ GOLDEN: dict[tuple[str, str], str] = {
         for field in ("ringHash.minimumRingSize", "minimumRingSize")
     },
     ("Gateway", "servers[].name"): "only a name, for people",
+    **{
+        ("WorkloadGroup", f"template.{field}"): "`unit/cli/test_x.py`; as in the WorkloadEntry that is made of it"
+        for field in ("locality", "network", "serviceAccount", "weight")
+    },
+    ("MeshConfig", "connectTimeout"): "`golden/cases/mesh-defaults`; a matter of time",
+    ("MeshConfig", "dnsRefreshRate"): "`golden/cases/mesh-defaults`; a matter of time",
+    **{
+        ("MeshConfig", field): "`golden/cases/mesh-defaults`; rules of interception are made with the pod"
+        for field in ("proxyListenPort", "proxyInboundListenPort")
+    },
+    ("MeshConfig", "meshMTLS.cipherSuites[]"): "`golden/cases/mesh-defaults`; both ends speak TLS 1.3",
+    **{
+        ("MeshConfig", field): "`golden/cases/mesh-defaults`; certificates have it: `unit/identity`"
+        for field in ("trustDomain", "trustDomainAliases[]")
+    },
+    ("MeshConfig", "defaultConfig.configPath"): "`unit/agent/test_settings.py`; where a file of the agent is",
     ("Gateway", "servers[].port.targetPort"): "as in Istio without meaning; refused with M2310",
     **{
         ("Sidecar", f"{side}[].port.targetPort"): "as in Istio without meaning here; refused with M2310"

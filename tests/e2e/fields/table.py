@@ -14,10 +14,15 @@ from e2e.fields.golden import GOLDEN
 from e2e.fields.shown import SHOWN
 from meltemi.core.check.effect import WITHOUT_EFFECT
 from meltemi.core.model.kinds import NETWORKING, kind_of
+from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.value import Value
 from meltemi.core.parse.decode import fields_of, json_name
+from meltemi.core.parse.mesh import IDLE
 
-KINDS = ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry", "EnvoyFilter")
+KINDS = (
+    *("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry", "EnvoyFilter"),
+    *("WorkloadGroup", "ProxyConfig", "MeshConfig"),
+)
 HEAD = """\
 # Fields, and what shows them
 
@@ -47,6 +52,8 @@ def load() -> None:
 
 def fields(kind: str) -> list[str]:
     """Every field of a kind that holds a value itself, sorted."""
+    if kind == "MeshConfig":
+        return sorted({_once(path) for path in _leaves(MeshConfig, "", ())} - {"rest"})
     found = kind_of(NETWORKING, kind)
     if found is None or found.content is None:
         raise ValueError(kind)
@@ -57,8 +64,18 @@ WORDS_OF_OTHERS = {
     "inboundConnectionPool.": "inboundConnectionPool",
     "ingress[].connectionPool.": "ingress[].connectionPool",
     "ingress[].tls.": "ingress[].tls",
+    **{
+        f"{name}.": name
+        for name in (
+            "defaultTrafficPolicy",
+            "defaultHttpRetryPolicy",
+            "defaultInboundHttpRetryPolicy",
+            "localityLbSetting",
+            "tcpKeepalive",
+        )
+    },
 }
-"""Fields of a Sidecar whose words are those of DestinationRule's connectionPool and of Gateway's tls, read as those."""
+"""Fields of a Sidecar or of MeshConfig whose words are those of other kinds, and are read as those."""
 
 
 def _once(path: str) -> str:
@@ -83,7 +100,9 @@ def _leaves(kind: type[Value], before: str, within: tuple[type[Value], ...]) -> 
 def _of(hint: Any, path: str, within: tuple[type[Value], ...]) -> Iterator[str]:
     arguments = typing.get_args(hint)
     if isinstance(hint, type) and issubclass(hint, Value):
-        if hint not in within:
+        if not fields_of(hint):
+            yield path
+        elif hint not in within:
             yield from _leaves(hint, path, within)
     elif typing.get_origin(hint) in (typing.Union, types.UnionType):
         members = [one for one in arguments if one is not type(None)]
@@ -106,6 +125,8 @@ def shown_by(kind: str, path: str) -> str:
         return f"`{SHOWN[kind, path]}`"
     if (kind, path) in GOLDEN:
         return f"golden: {GOLDEN[kind, path]}"
+    if kind == "MeshConfig" and path in IDLE:
+        return "no effect yet (M2502)"
     idle = WITHOUT_EFFECT.get(kind, {})
     if any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in idle):
         return "no effect yet (M1303)"

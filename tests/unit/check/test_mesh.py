@@ -6,6 +6,10 @@ from meltemi.core.check.mesh import read_mesh_config, validate_settings
 from meltemi.core.check.validate import check_document
 from meltemi.core.model.mesh import MeshConfig, OutboundMode
 from meltemi.core.model.tree import Tree
+from meltemi.core.parse.mesh import IDLE, KEPT, KEPT_OF_HEADERS, KEPT_OF_PROXIES
+
+LISTS = ("serviceSettings", "certificates", "configSources")
+PORTS = {"proxyAdminPort": "15009"}
 
 
 def codes(text: str) -> list[str]:
@@ -23,8 +27,8 @@ def test_settings_with_effect_are_typed():
 
 
 def test_other_settings_are_kept_and_named():
-    config, findings = read_mesh_config("m", b"enablePrometheusMerge: true\n")
-    assert config.rest == (("enablePrometheusMerge", b"true"),)
+    config, findings = read_mesh_config("m", b"verifyCertificateAtClient: true\n")
+    assert config.rest == (("verifyCertificateAtClient", b"true"),)
     assert [(f.code, f.span.line) for f in findings] == [("M2502", 1)]
 
 
@@ -73,3 +77,26 @@ def test_the_settings_in_the_config_map_of_the_mesh_are_checked(namespace: str, 
     findings = check_document(tree)[1]
     assert [f"{one.severity} {one.code} {one.path}" for one in findings] == expected
     assert all("line 2 (outboundTrafficPolicy.mode)" in one.message for one in findings)
+
+
+@pytest.mark.parametrize("name", sorted(KEPT | IDLE))
+def test_a_setting_without_effect_is_told(name: str):
+    value = "3" if name == "proxyHttpPort" else "[]" if name in LISTS else "{}"
+    value = "x" if name in ("ingressService", "ingressSelector") else "true" if name == "enableTracing" else value
+    assert codes(f"{name}: {value}") == [f"M2502 {name}"]
+
+
+@pytest.mark.parametrize("name", sorted(KEPT_OF_PROXIES - {"privateKeyProvider"}))
+def test_a_setting_of_proxies_without_effect_is_told(name: str):
+    assert codes(f"defaultConfig: {{{name}: {PORTS.get(name, '{}')}}}") == [f"M2502 defaultConfig.{name}"]
+
+
+@pytest.mark.parametrize("name", sorted(KEPT_OF_HEADERS))
+def test_a_header_without_effect_is_told(name: str):
+    text = f"defaultConfig: {{proxyHeaders: {{{name}: {{}}}}}}"
+    assert codes(text) == [f"M2502 defaultConfig.proxyHeaders.{name}"]
+
+
+@pytest.mark.parametrize("text", ["a: 1", "defaultConfig: {a: 1}", "defaultConfig: {proxyHeaders: {a: 1}}"])
+def test_what_nobody_knows_is_an_error(text: str):
+    assert [code.split()[0] for code in codes(text)] == ["M1101"]

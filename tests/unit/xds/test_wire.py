@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.xds.events import Send
+from meltemi.core.xds.recent import EACH, Recent
 from meltemi.core.xds.wire import response
 
 RESOURCES = st.builds(
@@ -52,3 +53,16 @@ def test_what_many_streams_are_sent_alike_is_joined_once_and_never_mixed_up() ->
                 assert [(r.name, r.version, r.resource.value) for r in read.resources] == [
                     (r.name, r.version, r.body) for r in send.resources
                 ]
+
+
+def test_what_was_used_last_stays_within_the_weight() -> None:
+    made: list[str] = []
+
+    def make(name: str) -> str:
+        made.append(name)
+        return name
+
+    recent: Recent[str, str] = Recent(6 + 2 * EACH, len)
+    for name in ("aa", "bb", "aa", "cccc", "aa", "bb", "too much of it", "too much of it"):
+        assert recent.get(name, lambda name=name: make(name)) == name
+    assert made == ["aa", "bb", "cccc", "bb", "too much of it"]

@@ -28,6 +28,7 @@ COMMANDS = {
     "validate": "find the faults of files without a mesh",
     "compile": "show what a proxy would receive, without a mesh",
     "inject": "add the proxy to the pods of files",
+    "x": "what istioctl has as experimental: machines outside of the mesh",
     "manifest": "print what a Kubernetes API server needs",
     "code": "explain the code of a finding",
     "doctor": "what this machine lacks, and how to mend it",
@@ -40,7 +41,7 @@ INTERRUPTED = 130
 
 SYSTEM_PROGRAMS = "/usr/sbin:/sbin"
 """Where Debian keeps ip, nft and iptables; ordinary users do not look there by themselves."""
-ALIASES = {"pc": "proxy-config", "proxy-status": "status", "ps": "status"}
+ALIASES = {"pc": "proxy-config", "proxy-status": "status", "ps": "status", "experimental": "x"}
 """Short forms that istioctl's users have in their fingers."""
 
 

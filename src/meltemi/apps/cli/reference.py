@@ -30,10 +30,17 @@ def reference() -> str:
 def _sections(parent: click.Context, name: str, command: click.Command) -> Iterator[str]:
     """Of a command, and of the commands of a group."""
     yield _section(parent, name, command)
-    if isinstance(command, click.Group):
-        context = _context(parent, name, command)
-        for verb, one in command.commands.items():
-            yield f"### {name} {verb}\n\n{_body(_context(context, verb, one), one)}"
+    yield from _below(_context(parent, name, command), name, command)
+
+
+def _below(context: click.Context, name: str, command: click.Command) -> Iterator[str]:
+    """Of the commands of a group, groups of them taken apart."""
+    for verb, one in command.commands.items() if isinstance(command, click.Group) else ():
+        words, own = f"{name} {verb}", _context(context, verb, one)
+        if isinstance(one, click.Group):
+            yield from _below(own, words, one)
+        else:
+            yield f"### {words}\n\n{_body(own, one)}"
 
 
 def _section(parent: click.Context, name: str, command: click.Command) -> str:

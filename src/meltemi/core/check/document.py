@@ -28,8 +28,9 @@ from meltemi.core.model.traffic.destination_rule import DestinationRule
 from meltemi.core.model.traffic.envoy_filter import EnvoyFilter
 from meltemi.core.model.traffic.extension import TrafficExtension, WasmPlugin
 from meltemi.core.model.traffic.gateway import Gateway
+from meltemi.core.model.traffic.proxy_config import ProxyConfig
 from meltemi.core.model.traffic.service_entry import ServiceEntry, WorkloadEntry
-from meltemi.core.model.traffic.sidecar import ProxyConfig, Sidecar, WorkloadGroup
+from meltemi.core.model.traffic.sidecar import Sidecar, WorkloadGroup
 from meltemi.core.model.traffic.virtual_service import VirtualService
 from meltemi.core.model.tree import Tree
 from meltemi.core.model.value import Value

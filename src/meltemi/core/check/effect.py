@@ -25,6 +25,9 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "Gateway": {
         "servers[].defaultEndpoint": "",
     },
+    "WorkloadGroup": {
+        "probe": "nobody asks it: an entry of the group counts as healthy while it exists",
+    },
 }
 """Kind → path in `spec` (lists as `[]`) → what to do instead, or ""."""
 

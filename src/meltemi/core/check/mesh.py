@@ -7,6 +7,7 @@ API:    istio.mesh.v1alpha1, MeshConfig and MeshNetworks; also as ConfigMap `ist
 from collections.abc import Iterator
 
 from meltemi.core.check.locality import check_locality
+from meltemi.core.check.mesh_logs import check_log_format, check_selectors
 from meltemi.core.check.names import check_host, check_port, is_label
 from meltemi.core.check.providers import check_networks, check_providers
 from meltemi.core.check.proxy_config import check_default_config
@@ -19,12 +20,10 @@ from meltemi.core.model.finding import Finding
 from meltemi.core.model.kube.namespace import ConfigMap
 from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.source import placed
-from meltemi.core.model.traffic.destination_rule import OutlierDetection, TrafficPolicy
+from meltemi.core.model.traffic.destination_rule import OutlierDetection
 from meltemi.core.model.traffic.virtual_service import HTTPRetry
 from meltemi.core.model.tree import Tree
 from meltemi.core.model.units import Seconds
-from meltemi.core.model.value import Value
-from meltemi.core.parse.decode import decode
 from meltemi.core.parse.faults import Faults
 from meltemi.core.parse.mesh import decode_mesh_config
 from meltemi.core.parse.yaml import Written, read
@@ -89,13 +88,24 @@ def _rules(config: MeshConfig, tree: Tree) -> Iterator[Finding]:
     for i, alias in enumerate(config.trust_domain_aliases):
         yield from _check_trust_domain(alias, at(ROOT, "trustDomainAliases", i))
     yield from check_locality(config.locality_lb_setting, OutlierDetection(), at(ROOT, "localityLbSetting"))
-    if not isinstance(tree, dict):
-        return
-    yield from _check_service_settings(tree.get("serviceSettings"), at(ROOT, "serviceSettings"))
-    for name in ("defaultHttpRetryPolicy", "defaultInboundHttpRetryPolicy"):
-        yield from _check_default_retry(tree.get(name), at(ROOT, name))
-    yield from _check_default_policy(tree.get("defaultTrafficPolicy"), at(ROOT, "defaultTrafficPolicy"))
-    yield from check_default_config(tree.get("defaultConfig"), at(ROOT, "defaultConfig"))
+    yield from _check_policies(config)
+    yield from check_log_format(config)
+    yield from check_selectors(config.discovery_selectors, at(ROOT, "discoverySelectors"))
+    if isinstance(tree, dict):
+        yield from _check_service_settings(tree.get("serviceSettings"), at(ROOT, "serviceSettings"))
+        yield from check_default_config(tree.get("defaultConfig"), at(ROOT, "defaultConfig"))
+
+
+def _check_policies(config: MeshConfig) -> Iterator[Finding]:
+    """What Istio's other kinds say too."""
+    for name, policy in (
+        ("defaultHttpRetryPolicy", config.default_http_retry_policy),
+        ("defaultInboundHttpRetryPolicy", config.default_inbound_http_retry_policy),
+    ):
+        if policy is not None:
+            yield from _check_default_retry(policy, at(ROOT, name))
+    if config.default_traffic_policy:
+        yield from check_traffic_policy(config.default_traffic_policy, at(ROOT, "defaultTrafficPolicy"))
 
 
 def _check_times(config: MeshConfig) -> Iterator[Finding]:
@@ -120,23 +130,7 @@ def _check_service_settings(tree: Tree, path: Path) -> Iterator[Finding]:
             yield from check_host(str(host), at(path, i, "hosts", j))
 
 
-def _read_part(kind: type[Value], tree: Tree, path: Path) -> tuple[Value | None, tuple[Finding, ...]]:
-    faults = Faults()
-    value = None if tree is None else decode(kind, tree, path, faults, strict=True)
-    return value, tuple(faults.found)
-
-
-def _check_default_retry(tree: Tree, path: Path) -> Iterator[Finding]:
-    policy, faults = _read_part(HTTPRetry, tree, path)
-    yield from faults
-    if isinstance(policy, HTTPRetry):
-        yield from check_retry(policy, path)
-        if policy.backoff is not None and not policy.attempts:
-            yield error("M2105", at(path, "backoff"), "retries are off without 'attempts'", "write 'attempts: 2'")
-
-
-def _check_default_policy(tree: Tree, path: Path) -> Iterator[Finding]:
-    policy, faults = _read_part(TrafficPolicy, tree, path)
-    yield from faults
-    if isinstance(policy, TrafficPolicy):
-        yield from check_traffic_policy(policy, path)
+def _check_default_retry(policy: HTTPRetry, path: Path) -> Iterator[Finding]:
+    yield from check_retry(policy, path)
+    if policy.backoff is not None and not policy.attempts:
+        yield error("M2105", at(path, "backoff"), "retries are off without 'attempts'", "write 'attempts: 2'")

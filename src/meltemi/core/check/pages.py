@@ -5,7 +5,7 @@ Place:  [check/pages] → check/catalogue
 """
 
 from meltemi.core.check.pages_identity import IDENTITY
-from meltemi.core.check.pages_mesh import INJECTION, ROUTING, SIDECARS
+from meltemi.core.check.pages_mesh import INJECTION, PROXIES, ROUTING, SIDECARS
 from meltemi.core.check.pages_traffic import DESTINATION_RULE, VALUES, VIRTUAL_SERVICE
 
 Page = tuple[str, str, str, str]
@@ -361,6 +361,7 @@ PAGES: tuple[Page, ...] = (
     *_MESH,
     *ROUTING,
     *SIDECARS,
+    *PROXIES,
     *INJECTION,
     *_HOSTS,
     *_PROXIES,

@@ -69,6 +69,34 @@ SIDECARS: tuple[Page, ...] = (
     ),
 )
 
+PROXIES: tuple[Page, ...] = (
+    (
+        "M3501",
+        "warning",
+        "two ProxyConfigs for the same proxies",
+        (
+            "Of two ProxyConfigs of a namespace without a selector, or with equal ones, the older one is in force:\n"
+            "they are not merged. Put them into one."
+        ),
+    ),
+    (
+        "M3502",
+        "warning",
+        "ProxyConfig for nobody",
+        "A selector without labels selects no pod. Leave it out for the whole namespace.",
+    ),
+    (
+        "M3510",
+        "info",
+        "nobody registers with a WorkloadGroup",
+        (
+            "In Istio a virtual machine whose agent names the group gets a WorkloadEntry by itself. Here machines\n"
+            "have no agent: `meltemi x workload entry configure -f GROUP --address IP` prints the same WorkloadEntry,\n"
+            "to be applied and deleted by hand."
+        ),
+    ),
+)
+
 ROUTING: tuple[Page, ...] = (
     (
         "M3101",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from meltemi.core.check.effect import DEPRECATED, WITHOUT_EFFECT
 from meltemi.core.model.kinds import KINDS, Kind, KindRole
-from meltemi.core.parse.mesh import IDLE, KEPT, QUIET
+from meltemi.core.parse.mesh import IDLE, KEPT, KEPT_OF_HEADERS, KEPT_OF_PROXIES, REASONS
 
 _HEAD = """# What takes effect
 
@@ -69,8 +69,10 @@ def _old() -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    for name in sorted((KEPT | IDLE) - QUIET):
-        yield f"- `{name}`"
+    places = (("", KEPT | IDLE), ("defaultConfig.", KEPT_OF_PROXIES), ("defaultConfig.proxyHeaders.", KEPT_OF_HEADERS))
+    for place, names in places:
+        for name in sorted(names):
+            yield f"- `{place}{name}`" + (f": {REASONS[name]}" if name in REASONS else "")
 
 
 def _code(text: str) -> str:

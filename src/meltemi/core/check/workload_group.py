@@ -7,14 +7,15 @@ Source: Istio, pkg/config/validation.
 from collections.abc import Iterator
 
 from meltemi.core.check.headers import check_header_name
-from meltemi.core.check.names import check_labels, check_port
-from meltemi.core.check.report import ROOT, at, error, required
+from meltemi.core.check.names import check_labels, check_port, check_selector
+from meltemi.core.check.report import ROOT, at, error, note, required, warning
 from meltemi.core.check.values import check_not_negative
 from meltemi.core.check.workload_entry import check_workload
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
+from meltemi.core.model.traffic.proxy_config import ProxyConfig
 from meltemi.core.model.traffic.service_entry import WorkloadEntry
-from meltemi.core.model.traffic.sidecar import ProxyConfig, ReadinessProbe, WorkloadGroup
+from meltemi.core.model.traffic.sidecar import ReadinessProbe, WorkloadGroup
 
 
 def check_workload_entry(entry: WorkloadEntry) -> Iterator[Finding]:
@@ -26,6 +27,9 @@ def check_workload_group(group: WorkloadGroup) -> Iterator[Finding]:
     """A template, labels and a probe."""
     if group.template is None:
         yield required(ROOT, "template")
+    else:
+        tip = "make the entry of each machine by 'meltemi x workload entry configure'"
+        yield note("M3510", at(ROOT, "template"), "no machine registers itself with the group", tip)
     if group.metadata:
         yield from check_labels(group.metadata.labels, at(ROOT, "metadata", "labels"))
     if group.probe:
@@ -62,5 +66,11 @@ def _check_probe(probe: ReadinessProbe, path: Path) -> Iterator[Finding]:
 
 
 def check_proxy_config(config: ProxyConfig) -> Iterator[Finding]:
-    """Numbers of threads."""
+    """Numbers of threads, and for whom."""
     yield from check_not_negative(config.concurrency, at(ROOT, "concurrency"))
+    if config.selector is None:
+        return
+    path = at(ROOT, "selector", "matchLabels")
+    yield from check_selector(config.selector.match_labels, path)
+    if not config.selector.match_labels:
+        yield warning("M3502", at(ROOT, "selector"), "a selector without labels selects nobody", "remove 'selector'")

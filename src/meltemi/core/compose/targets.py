@@ -19,6 +19,7 @@ from meltemi.core.model.value import Value
 PARTS = 32
 """Of the index. More make a change cheaper and a new workload dearer."""
 
+Selector = tuple[tuple[str, str], ...]
 Index = Mapping[str, tuple[Target, ...]]
 """Address → what is answered there."""
 
@@ -75,19 +76,23 @@ def index_of(e: Engine, host: str) -> Index:
 
 
 def _selected(e: Engine, own: Answering) -> Iterator[Target]:
-    labels = set(own.labels)
-    for host, selector in e.get(selectors_in, own.namespace):
+    labels, by_label = set(own.labels), e.get(selectors_in, own.namespace)
+    for host, selector in (one for label in own.labels for one in by_label.get(label, ())):
         if found := e.get(service, host) if labels.issuperset(selector) else None:
             yield from (t for port in found.ports if (t := _target(found, port, own)))
 
 
-def selectors_in(e: Engine, namespace: str) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-    """The services of a namespace that select workloads, and whom."""
-    found = ((host, e.get(selector_of, host)) for host in e.get(hosts))
-    return tuple((host, selected[1]) for host, selected in found if selected and selected[0] == namespace)
+def selectors_in(e: Engine, namespace: str) -> Mapping[tuple[str, str], tuple[tuple[str, Selector], ...]]:
+    """The services of a namespace that select workloads, and whom, by the first label that they ask for."""
+    made: dict[tuple[str, str], tuple[tuple[str, Selector], ...]] = {}
+    for host in e.get(hosts):
+        namespaced, selector = e.get(selector_of, host) or ("", ())
+        if selector and namespaced == namespace:
+            made[selector[0]] = (*made.get(selector[0], ()), (host, selector))
+    return made
 
 
-def selector_of(e: Engine, host: str) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+def selector_of(e: Engine, host: str) -> tuple[str, Selector] | None:
     """Namespace and selector of a service; None where it selects nobody."""
     found = e.get(service, host)
     return (found.namespace, found.selector) if found and found.selector else None

@@ -18,7 +18,11 @@ BY_NAME = (Discovery.STRICT_DNS, Discovery.LOGICAL_DNS)
 
 def cluster_message(cluster: Cluster) -> pb.Cluster:
     """Translate field by field."""
-    written = pb.Cluster(name=cluster.name, type=pb.Cluster.DiscoveryType.Value(cluster.discovery))
+    written = pb.Cluster(
+        name=cluster.name,
+        alt_stat_name=cluster.stat_name,
+        type=pb.Cluster.DiscoveryType.Value(cluster.discovery),
+    )
     if cluster.discovery is Discovery.EDS:
         written.eds_cluster_config.eds_config.CopyFrom(pb.ads())
         written.eds_cluster_config.service_name = cluster.name

@@ -73,8 +73,11 @@ KINDS: dict[Place, tuple[type[pb.Message], ...]] = {
 """What may come to stand in a place: Envoy refuses everything else."""
 
 
-def http_filters(side: Side, *, grpc_web: bool = False, by_name: bool = False) -> list[pb.HttpFilter]:
-    """The HTTP filters of a chain. `by_name`: some requests go to whatever host they name."""
+def http_filters(
+    side: Side, *, grpc_web: bool = False, by_name: bool = False, quiet: bool = False
+) -> list[pb.HttpFilter]:
+    """The HTTP filters of a chain. `by_name`: some requests go to whatever host they name; `quiet`: Envoy adds none
+    of its own headers."""
     resolve = [_http(RESOLVER, resolver())] if by_name else []
     translate = [_http("envoy.filters.http.grpc_web", pb.GrpcWeb())] if grpc_web else []
     return [
@@ -88,7 +91,7 @@ def http_filters(side: Side, *, grpc_web: bool = False, by_name: bool = False) -
         _http(FAULT, pb.HTTPFault()),  # after policy: an injected fault must not hide a denial
         *resolve,
         *([] if side is Side.INBOUND else [_http(INNER_PROTOCOL, silent())]),
-        _http("envoy.filters.http.router", pb.Router()),  # last, always: it answers
+        _http("envoy.filters.http.router", pb.Router(suppress_envoy_headers=quiet)),  # last, always: it answers
     ]
 
 

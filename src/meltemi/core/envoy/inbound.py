@@ -7,6 +7,7 @@ from meltemi.core.envoy import pb
 from meltemi.core.envoy.filters import Side
 from meltemi.core.envoy.hcm import filter_of, manager, write_caller
 from meltemi.core.envoy.listener import chain_match
+from meltemi.core.envoy.retry import retry_policy
 from meltemi.core.envoy.server_tls import server_tls_socket
 from meltemi.core.envoy.strict import while_plain
 from meltemi.core.envoy.tcp import tcp_filters
@@ -14,6 +15,7 @@ from meltemi.core.model.units import Seconds
 from meltemi.core.view.inbound import Inbound
 from meltemi.core.view.inbound_chains import InboundChain
 from meltemi.core.view.listener import Share
+from meltemi.core.view.retry import Retry
 
 TIMEOUT_HEADER_WINS = 0
 """`max_stream_duration` of 0: a gRPC call may last as long as its own deadline says."""
@@ -97,12 +99,12 @@ def _bytes(chain: InboundChain, inbound: Inbound) -> list[pb.Filter]:
 
 def _manager(chain: InboundChain, inbound: Inbound) -> pb.Filter:
     prefix = f"inbound_{inbound.addresses[0]}_{chain.match.port};"
-    written = manager(Side.INBOUND, prefix, inbound.access_log, grpc_web=chain.grpc_web)
+    written = manager(Side.INBOUND, prefix, inbound.access_log, inbound.http, grpc_web=chain.grpc_web)
     if chain.tls is not None:
-        write_caller(written)
+        write_caller(written, inbound.http)
     else:
         _write_pings(written)
-    written.route_config.CopyFrom(_routes(chain))
+    written.route_config.CopyFrom(_routes(chain, inbound.retry))
     return filter_of(written)
 
 
@@ -113,7 +115,7 @@ def _write_pings(written: pb.HttpConnectionManager) -> None:
     pings.timeout.CopyFrom(pb.duration(PING_PATIENCE))
 
 
-def _routes(chain: InboundChain) -> pb.RouteConfiguration:
+def _routes(chain: InboundChain, retry: Retry | None) -> pb.RouteConfiguration:
     route = pb.Route(name="default", match=pb.RouteMatch(prefix="/"))
     route.decorator.operation = chain.operation
     route.route.cluster = chain.cluster
@@ -121,6 +123,8 @@ def _routes(chain: InboundChain) -> pb.RouteConfiguration:
     route.route.timeout.CopyFrom(pb.duration(0))
     route.route.max_stream_duration.max_stream_duration.CopyFrom(pb.duration(TIMEOUT_HEADER_WINS))
     route.route.max_stream_duration.grpc_timeout_header_max.CopyFrom(pb.duration(TIMEOUT_HEADER_WINS))
+    if retry is not None:
+        route.route.retry_policy.CopyFrom(retry_policy(retry))
     host = pb.VirtualHost(name=f"inbound|http|{chain.number}", domains=["*"], routes=[route])
     table = pb.RouteConfiguration(name=chain.cluster, virtual_hosts=[host])
     table.validate_clusters.value = False

@@ -43,6 +43,7 @@ def _write_timeout(listener: Listener, written: pb.Listener) -> None:
 
 def _listener_filters(listener: Listener) -> list[pb.ListenerFilter]:
     wanted = (
+        (listener.proxy_protocol, "proxy_protocol", pb.ProxyProtocolListener()),
         (listener.use_original_destination, "original_dst", pb.OriginalDst()),
         (listener.inspect_tls, "tls_inspector", pb.TlsInspector()),
         (listener.inspect_http, "http_inspector", pb.HttpInspector()),

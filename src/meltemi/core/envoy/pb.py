@@ -73,6 +73,9 @@ from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2 import Config as SetFilterState
 from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 import HttpInspector
 from envoy.extensions.filters.listener.original_dst.v3.original_dst_pb2 import OriginalDst
+from envoy.extensions.filters.listener.proxy_protocol.v3.proxy_protocol_pb2 import (
+    ProxyProtocol as ProxyProtocolListener,
+)
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
 from envoy.extensions.filters.network.ext_authz.v3.ext_authz_pb2 import ExtAuthz as NetworkExtAuthz
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
@@ -188,6 +191,7 @@ __all__ = [
     "PreviousHostsPredicate",
     "PreviousPrioritiesConfig",
     "ProxyProtocolConfig",
+    "ProxyProtocolListener",
     "ProxyProtocolUpstreamTransport",
     "QueryParameterMatcher",
     "RBACAction",

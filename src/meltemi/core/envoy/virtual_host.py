@@ -15,8 +15,11 @@ def virtual_host_message(host: VirtualHost) -> pb.VirtualHost:
         domains=host.domains,
         routes=[route_message(r) for r in host.routes],
         # A retried request says so, and its destination may count (Istio's default).
-        include_request_attempt_count=True,
+        include_request_attempt_count=host.headers.attempts,
     )
+    for route in written.routes if host.headers.forwarded_host else ():
+        if route.HasField("route"):
+            route.route.append_x_forwarded_host = True
     if host.https_only:
         written.require_tls = pb.VirtualHost.ALL
     return written

@@ -42,7 +42,14 @@ class InjectConfig(Value, frozen=True, kw_only=True):
     """Start application containers only when the proxy is ready. Istio's default is off for classic sidecars, but lets
     an application's first requests fail."""
     proxy_config: tuple[tuple[str, object], ...] = ()
-    """Fields of `meshConfig.defaultConfig` (ProxyConfig), in camelCase; a pod's `proxy.istio.io/config` wins."""
+    """Fields of `meshConfig.defaultConfig` (ProxyConfig), in camelCase, with those of ProxyConfigs for the mesh or for
+    the namespace; a pod's `proxy.istio.io/config` wins."""
+    selected_proxy_config: tuple[tuple[str, object], ...] = ()
+    """Fields of the ProxyConfig that selects the pod: it wins over the pod's annotation."""
+    outbound_port: int = OUTBOUND_PORT
+    """Where the proxy takes what its application calls (meshConfig.proxyListenPort)."""
+    inbound_port: int = INBOUND_PORT
+    """Where it takes calls to its application (meshConfig.proxyInboundListenPort)."""
     log_level: str = "warning"
     component_log_level: str = "misc:error"
     agent_log_level: str = "default:info"

@@ -9,9 +9,7 @@ from typing import Any
 
 from meltemi.core.inject.annotations import READINESS, REROUTE, SIDECAR, TRAFFIC
 from meltemi.core.inject.config import (
-    INBOUND_PORT,
     METRICS_PORT,
-    OUTBOUND_PORT,
     PROXY_MARK,
     PROXY_UID,
     READY_PORT,
@@ -77,7 +75,7 @@ def interception_args(subject: Subject, config: InjectConfig) -> list[str]:
     excluded += filter(None, said.get(TRAFFIC + "excludeInboundPorts", config.exclude_inbound_ports).split(","))
     if str(subject.status_port) not in excluded:
         excluded.append(str(subject.status_port))
-    args = ["istio-iptables", "-p", str(OUTBOUND_PORT), "-z", str(INBOUND_PORT)]
+    args = ["istio-iptables", "-p", str(config.outbound_port), "-z", str(config.inbound_port)]
     args += ["--proxy-mark", str(PROXY_MARK)] if config.one_user else ["-u", str(PROXY_UID)]
     args += ["-m", subject.mode]
     args += ["-i", said.get(TRAFFIC + "includeOutboundIPRanges", config.include_outbound_ranges)]

@@ -71,7 +71,7 @@ def inject(
     said: Mapping[str, str] = metadata.get("annotations") or {}
     own, faults = proxy_config.read(said.get(notes.PROXY_CONFIG, ""), key)
     template = said.get(policy.TEMPLATES, SIDECAR)
-    merged = proxy_config.merged(dict(config.proxy_config), own)
+    merged = proxy_config.merged(dict(config.proxy_config), own, dict(config.selected_proxy_config))
     found = (
         *notes.findings(said, key),
         *faults,
@@ -104,7 +104,7 @@ def _subject(metadata: Pod, namespace: str, config: InjectConfig, proxy: Pod, wo
         mode=str(mode),
         status_port=int(proxy.get("statusPort") or STATUS_PORT),
         hold=bool(proxy.get("holdApplicationUntilProxyStarts", config.hold_application)),
-        image=said.get(notes.SIDECAR + "proxyImage", config.image),
+        image=said.get(notes.SIDECAR + "proxyImage") or proxy_config.image_of(config.image, proxy),
     )
 
 

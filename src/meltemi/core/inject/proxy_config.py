@@ -1,4 +1,4 @@
-"""The ProxyConfig of one pod: the mesh's default under the pod's own annotation.
+"""The ProxyConfig of one pod: the mesh's default, under the pod's own annotation, under what selects the pod.
 
 Place:  inject · annotations → [proxy_config] → sidecar | gateway; the agent reads it as PROXY_CONFIG
 Source: Istio, mesh.istio.io v1alpha1, message ProxyConfig
@@ -17,17 +17,27 @@ EFFECTIVE = frozenset(
     {
         "concurrency",
         "configPath",
+        "fileFlushInterval",
+        "fileFlushMinSizeKb",
+        "gatewayTopology",
         "holdApplicationUntilProxyStarts",
         "interceptionMode",
+        "proxyHeaders",
         "proxyMetadata",
+        "runtimeValues",
         "proxyStatsMatcher",
         "statusPort",
         "terminationDrainDuration",
         "drainDuration",
+        "image",
         "serviceCluster",
     }
 )
-"""Fields that the injector or the agent reads."""
+"""Fields that the injector, the agent or the control plane reads."""
+
+PLAIN = "default"
+VARIANTS = ("debug", "distroless")
+"""Variants that an image's tag may name already."""
 
 METADATA_WITHOUT_EFFECT = {
     "ISTIO_META_DNS_CAPTURE": "names are answered by the resolver of the pod",
@@ -48,11 +58,25 @@ def read(text: str, key: Key) -> tuple[dict[str, Any], tuple[Finding, ...]]:
     return written, tuple(_findings(written, key, path))
 
 
-def merged(default: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The pod's fields over the mesh's; `proxyMetadata` is merged name by name, as Istio does."""
-    both = {**default, **own}
-    metadata: dict[str, str] = {**(default.get("proxyMetadata") or {}), **(own.get("proxyMetadata") or {})}
+def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of each layer over those before it; `proxyMetadata` is merged name by name, as Istio does."""
+    both: dict[str, Any] = {name: value for layer in layers for name, value in layer.items()}
+    maps = (cast("dict[str, str]", layer.get("proxyMetadata") or {}) for layer in layers)
+    metadata = {name: value for one in maps for name, value in one.items()}
     return {**both, "proxyMetadata": metadata} if metadata else both
+
+
+def image_of(image: str, proxy: Mapping[str, Any]) -> str:
+    """The proxy's image in the variant that is asked for: `name:tag-variant`, `name:variant` without a tag."""
+    chosen: Mapping[str, Any] = proxy.get("image") or {}
+    variant = str(chosen.get("imageType") or "")
+    if variant in ("", PLAIN) or "@" in image:
+        return image
+    folder, slash, last = image.rpartition("/")
+    name, _, tag = last.partition(":")
+    for known in VARIANTS:
+        tag = tag.removesuffix(f"-{known}")
+    return f"{folder}{slash}{name}:{f'{tag}-' if tag else ''}{variant}"
 
 
 def _findings(written: Mapping[str, Any], key: Key, path: Path) -> Iterator[Finding]:

@@ -16,8 +16,9 @@ from meltemi.core.model.traffic.destination_rule import DestinationRule
 from meltemi.core.model.traffic.envoy_filter import EnvoyFilter
 from meltemi.core.model.traffic.extension import TrafficExtension, WasmPlugin
 from meltemi.core.model.traffic.gateway import Gateway
+from meltemi.core.model.traffic.proxy_config import ProxyConfig
 from meltemi.core.model.traffic.service_entry import ServiceEntry, WorkloadEntry
-from meltemi.core.model.traffic.sidecar import ProxyConfig, Sidecar, WorkloadGroup
+from meltemi.core.model.traffic.sidecar import Sidecar, WorkloadGroup
 from meltemi.core.model.traffic.virtual_service import VirtualService
 from meltemi.core.model.value import Value
 
@@ -117,8 +118,10 @@ _EFFECTIVE = (
     _mesh("Gateway", "gateways", "gw", Gateway),
     _mesh("ServiceEntry", "serviceentries", "se", ServiceEntry),
     _mesh("WorkloadEntry", "workloadentries", "we", WorkloadEntry),
+    _mesh("WorkloadGroup", "workloadgroups", "wg", WorkloadGroup),
     _mesh("Sidecar", "sidecars", "", Sidecar),
     _mesh("EnvoyFilter", "envoyfilters", "", EnvoyFilter, versions=("v1alpha3",)),
+    _mesh("ProxyConfig", "proxyconfigs", "", ProxyConfig, versions=("v1beta1",)),
     _mesh(
         "PeerAuthentication",
         "peerauthentications",
@@ -153,8 +156,6 @@ _EFFECTIVE = (
 )
 
 _READ: dict[tuple[str, str], type[Value]] = {
-    (NETWORKING, "WorkloadGroup"): WorkloadGroup,
-    (NETWORKING, "ProxyConfig"): ProxyConfig,
     (EXTENSIONS, "WasmPlugin"): WasmPlugin,
     (EXTENSIONS, "TrafficExtension"): TrafficExtension,
 }

@@ -8,8 +8,6 @@ Row = tuple[str, str, tuple[str, ...], str, tuple[str, ...], bool]
 """Group, kind, versions, plural, short names, namespaced."""
 
 _ISTIO: tuple[Row, ...] = (
-    ("networking.istio.io", "WorkloadGroup", ("v1", "v1beta1", "v1alpha3"), "workloadgroups", ("wg",), True),
-    ("networking.istio.io", "ProxyConfig", ("v1beta1",), "proxyconfigs", (), True),
     ("security.istio.io", "AuthorizationPolicy", ("v1", "v1beta1"), "authorizationpolicies", ("ap",), True),
     ("security.istio.io", "RequestAuthentication", ("v1", "v1beta1"), "requestauthentications", ("ra",), True),
     ("telemetry.istio.io", "Telemetry", ("v1", "v1alpha1"), "telemetries", ("telemetry",), True),

@@ -8,7 +8,9 @@ from enum import StrEnum
 
 import msgspec
 
-from meltemi.core.model.traffic.destination_rule import LocalityLoadBalancerSetting, TcpKeepalive
+from meltemi.core.model.mesh_proxy import DefaultConfig
+from meltemi.core.model.traffic.destination_rule import LocalityLoadBalancerSetting, TcpKeepalive, TrafficPolicy
+from meltemi.core.model.traffic.virtual_service import HTTPRetry
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 
@@ -52,13 +54,75 @@ class TLSProtocol(StrEnum):
 
 
 class MeshTLS(Value, frozen=True, kw_only=True):
-    """Message MeshConfig.TLSConfig, for TLS between workloads."""
+    """Message MeshConfig.TLSConfig."""
 
     min_protocol_version: TLSProtocol = TLSProtocol.TLS_AUTO
-    """TLS_AUTO is 1.3 here: both ends are the mesh's own. (Istio: 1.2)"""
+    """TLS_AUTO is 1.3 between workloads: both ends are the mesh's own. (Istio: 1.2) Elsewhere it is 1.2."""
     cipher_suites: tuple[str, ...] = ()
     """Of TLS 1.2; those of 1.3 cannot be chosen."""
     ecdh_curves: tuple[str, ...] = ()
+
+
+ANY_TLS = MeshTLS()
+"""Nothing is written."""
+
+
+class AccessLogEncoding(StrEnum):
+    """Message MeshConfig.AccessLogEncoding."""
+
+    TEXT = "TEXT"
+    JSON = "JSON"
+
+
+class NormalizationType(StrEnum):
+    """Message MeshConfig.ProxyPathNormalization.NormalizationType: what is done to paths before anything reads them."""
+
+    DEFAULT = "DEFAULT"
+    """BASE."""
+    NONE = "NONE"
+    BASE = "BASE"
+    """RFC 3986: `.` and `..`, case of escapes, backslashes."""
+    MERGE_SLASHES = "MERGE_SLASHES"
+    """BASE, and `//` becomes `/`."""
+    DECODE_AND_MERGE_SLASHES = "DECODE_AND_MERGE_SLASHES"
+    """MERGE_SLASHES, after `%2F` and `%5C` were decoded."""
+
+
+class ProxyPathNormalization(Value, frozen=True, kw_only=True):
+    """Message MeshConfig.ProxyPathNormalization."""
+
+    normalization: NormalizationType = NormalizationType.DEFAULT
+
+
+class MeshH2UpgradePolicy(StrEnum):
+    """Message MeshConfig.H2UpgradePolicy."""
+
+    DO_NOT_UPGRADE = "DO_NOT_UPGRADE"
+    UPGRADE = "UPGRADE"
+
+
+class SelectorOperator(StrEnum):
+    """Kubernetes, LabelSelectorOperator."""
+
+    IN = "In"
+    NOT_IN = "NotIn"
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"
+
+
+class LabelSelectorRequirement(Value, frozen=True, kw_only=True):
+    """One condition on a label."""
+
+    key: str = ""
+    operator: SelectorOperator = SelectorOperator.IN
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(Value, frozen=True, kw_only=True):
+    """Kubernetes, LabelSelector: all conditions hold."""
+
+    match_labels: tuple[tuple[str, str], ...] = ()
+    match_expressions: tuple[LabelSelectorRequirement, ...] = ()
 
 
 class MeshConfig(Value, frozen=True, kw_only=True):
@@ -82,13 +146,35 @@ class MeshConfig(Value, frozen=True, kw_only=True):
     enable_auto_mtls: bool = True
     """Callers use mutual TLS where both sides have a sidecar and no DestinationRule says otherwise."""
     mesh_mtls: MeshTLS = msgspec.field(default=MeshTLS(), name="meshMTLS")
+    """TLS between workloads."""
+    tls_defaults: MeshTLS = MeshTLS()
+    """All other TLS, where a Gateway or a DestinationRule says nothing."""
     access_log_file: str = ""
     """`/dev/stdout`, or empty for none."""
     access_log_format: str = ""
+    """Envoy's command operators: one text, or with encoding JSON an object of texts."""
+    access_log_encoding: AccessLogEncoding = AccessLogEncoding.TEXT
     default_service_export_to: tuple[str, ...] = ("*",)
     default_virtual_service_export_to: tuple[str, ...] = ("*",)
     default_destination_rule_export_to: tuple[str, ...] = ("*",)
     locality_lb_setting: LocalityLoadBalancerSetting = LocalityLoadBalancerSetting(enabled=True)
+    default_traffic_policy: TrafficPolicy | None = None
+    """Under all DestinationRules."""
+    default_http_retry_policy: HTTPRetry | None = None
+    """Of routes that say nothing of retries."""
+    default_inbound_http_retry_policy: HTTPRetry | None = None
+    """Of requests that a sidecar hands to its own workload."""
+    h2_upgrade_policy: MeshH2UpgradePolicy = MeshH2UpgradePolicy.DO_NOT_UPGRADE
+    path_normalization: ProxyPathNormalization = ProxyPathNormalization()
+    discovery_selectors: tuple[LabelSelector, ...] = ()
+    """Namespaces that the mesh looks at, besides the root namespace; none is all."""
+    inbound_cluster_stat_name: str = ""
+    """What metrics of clusters to the own workload are called; `%SERVICE%` and the like stand for it."""
+    outbound_cluster_stat_name: str = ""
+    """What metrics of clusters to services are called."""
+    enable_prometheus_merge: bool = True
+    """The agent serves the application's metrics with the proxy's."""
+    default_config: DefaultConfig = DefaultConfig()
     ingress_service: str = "istio-ingressgateway"
     ingress_selector: str = "ingressgateway"
     enable_tracing: bool = False

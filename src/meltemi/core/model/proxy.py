@@ -6,6 +6,7 @@ Place:  model · Proxy from servers/xds or `compile`; Scope is what pipeline and
 from enum import StrEnum
 
 from meltemi.core.model.document import LOCAL_CLUSTER, Key
+from meltemi.core.model.mesh_proxy import OwnSettings
 from meltemi.core.model.units import PortNumber
 from meltemi.core.model.value import Value
 
@@ -106,6 +107,8 @@ class Scope(Value, frozen=True, kw_only=True):
     """`REDIRECT`, `TPROXY` or `NONE`."""
     patches: tuple[PatchSet, ...] = ()
     """What is changed after all features, in this order."""
+    own: OwnSettings = OwnSettings()
+    """Of its ProxyConfig, what changes while it runs."""
 
     @property
     def sight(self) -> Sight:

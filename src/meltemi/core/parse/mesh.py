@@ -3,47 +3,40 @@
 Place:  parse/yaml → [parse/mesh] → check/mesh
 """
 
+from typing import cast
+
 import msgspec
 
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Severity
 from meltemi.core.model.mesh import MeshConfig
+from meltemi.core.model.mesh_proxy import DefaultConfig, ProxyHeaders
 from meltemi.core.model.tree import Tree, camel, field
+from meltemi.core.model.value import Value
 from meltemi.core.parse.decode import decode, fields_of
 from meltemi.core.parse.faults import Faults, did_you_mean
 
 ROOT = Path("")
+PROXY = Path("defaultConfig")
 _OWN = "rest"
 
 KEPT = frozenset(
     {
-        "accessLogEncoding",
         "ca",
         "caCertificates",
         "certificates",
         "configSources",
-        "defaultConfig",
-        "defaultHttpRetryPolicy",
-        "defaultInboundHttpRetryPolicy",
         "defaultProviders",
-        "defaultTrafficPolicy",
         "disableEnvoyListenerLog",
-        "discoverySelectors",
         "enableEnvoyAccessLogService",
-        "enablePrometheusMerge",
         "extensionProviders",
-        "h2UpgradePolicy",
         "hboneSettings",
-        "inboundClusterStatName",
         "ingressClass",
         "ingressControllerMode",
-        "outboundClusterStatName",
-        "pathNormalization",
         "proxyHttpPort",
         "serviceScopeConfigs",
         "serviceSettings",
         "thriftConfig",
-        "tlsDefaults",
         "verifyCertificateAtClient",
         # Istio up to 1.4
         "authPolicy",
@@ -70,8 +63,56 @@ KEPT = frozenset(
 IDLE = frozenset({"ingressService", "ingressSelector", "enableTracing"})
 """Settings that have a type and no effect yet."""
 
-QUIET = frozenset({"defaultConfig"})
-"""Kept settings that other rooms read (injection): nothing is said of them."""
+KEPT_OF_PROXIES = frozenset(
+    {
+        "availabilityZone",
+        "binaryPath",
+        "caCertificatesPem",
+        "connectTimeout",
+        "controlPlaneAuthPolicy",
+        "customConfigFile",
+        "discoveryAddress",
+        "discoveryRefreshDelay",
+        "envoyAccessLogService",
+        "envoyMetricsService",
+        "envoyMetricsServiceAddress",
+        "extraStatTags",
+        "meshId",
+        "parentShutdownDuration",
+        "privateKeyProvider",
+        "proxyAdminPort",
+        "proxyBootstrapTemplatePath",
+        "readinessProbe",
+        "sds",
+        "statNameLength",
+        "statsCompression",
+        "statsFlushInterval",
+        "statsdUdpAddress",
+        "tracing",
+        "tracingServiceName",
+        "zipkinAddress",
+    }
+)
+"""Settings of `defaultConfig` that Istio documents and that have no type here."""
+KEPT_OF_HEADERS = frozenset({"metadataExchangeHeaders", "preserveHttp1HeaderCase"})
+"""The same of `defaultConfig.proxyHeaders`."""
+REASONS = {
+    "serviceSettings": "the mesh is one cluster, to which every service is local",
+    "hboneSettings": "there is no ambient mode: proxies speak mutual TLS without a tunnel",
+    "verifyCertificateAtClient": "servers' certificates are always verified",
+    "disableEnvoyListenerLog": "listeners have no log of their own",
+    "discoveryAddress": "a proxy has its control plane at a socket of its pod",
+    "caCertificatesPem": "proxies get authorities from their control plane",
+    "binaryPath": "the Envoy that comes with Meltemi is run",
+    "parentShutdownDuration": "no Envoy hands over to another: its pod is replaced",
+    "metadataExchangeHeaders": "proxies do not exchange metadata by headers",
+    "ingressService": "Ingresses of Kubernetes have no effect: write a Gateway",
+    "ingressSelector": "Ingresses of Kubernetes have no effect: write a Gateway",
+    "ingressClass": "Ingresses of Kubernetes have no effect: write a Gateway",
+    "ingressControllerMode": "Ingresses of Kubernetes have no effect: write a Gateway",
+}
+"""Why a setting has no effect, or what to do instead, where that is known."""
+_PROXY, _HEADERS = "defaultConfig", "proxyHeaders"
 
 
 def decode_mesh_config(tree: Tree, faults: Faults) -> MeshConfig:
@@ -79,26 +120,45 @@ def decode_mesh_config(tree: Tree, faults: Faults) -> MeshConfig:
     if not isinstance(tree, dict):
         faults.error("M1103", ROOT, "a mapping of settings is wanted here")
         return MeshConfig()
-    typed = {name for name, (attribute, _) in fields_of(MeshConfig).items() if attribute != _OWN}
-    effective = {name: value for name, value in tree.items() if name in typed}
-    config = decode(MeshConfig, effective, ROOT, faults, strict=True) or MeshConfig()
-    rest: list[tuple[str, bytes]] = []
+    typed, rest = _split(tree, MeshConfig, KEPT, ROOT, faults)
+    for name, value in typed.items():
+        if camel(name) in IDLE:
+            _say(ROOT, camel(name), faults)
+        if camel(name) == _PROXY and isinstance(value, dict):
+            typed[name] = _of_proxies(value, faults)
+            rest[_PROXY] = {camel(one): what for one, what in value.items()}
+    config = decode(MeshConfig, cast("Tree", typed), ROOT, faults, strict=True) or MeshConfig()
+    kept = tuple(sorted((name, msgspec.json.encode(value)) for name, value in rest.items()))
+    return msgspec.structs.replace(config, rest=kept)
+
+
+def _of_proxies(tree: dict[str, Tree], faults: Faults) -> Tree:
+    """Of `defaultConfig`, what has a type."""
+    typed, _ = _split(tree, DefaultConfig, KEPT_OF_PROXIES, PROXY, faults)
+    for name, value in typed.items():
+        if camel(name) == _HEADERS and isinstance(value, dict):
+            typed[name] = _split(value, ProxyHeaders, KEPT_OF_HEADERS, field(PROXY, _HEADERS), faults)[0]
+    return cast("Tree", typed)
+
+
+def _split(
+    tree: dict[str, Tree], kind: type[Value], kept: frozenset[str], path: Path, faults: Faults
+) -> tuple[dict[str, Tree], dict[str, Tree]]:
+    """(fields that have a type, fields that are only known, which is told); unknown ones are faults."""
+    known = {name for name, (attribute, _) in fields_of(kind).items() if attribute != _OWN}
+    typed, rest = dict[str, Tree](), dict[str, Tree]()
     for name, value in tree.items():
-        known = camel(name)
-        if known in IDLE:
-            _say(known, faults)
-        if name in typed or value is None:
-            continue
-        if known in KEPT:
-            rest.append((known, msgspec.json.encode(value)))
-            _say(known, faults)
-        else:
-            tip = did_you_mean(name, {camel(one) for one in typed} | KEPT)
-            faults.error("M1101", field(ROOT, name), f"unknown field {name!r}", tip, about_name=True)
-    return msgspec.structs.replace(config, rest=tuple(sorted(rest)))
+        if name in known:
+            typed[name] = value
+        elif value is not None and camel(name) in kept:
+            rest[camel(name)] = value
+            _say(path, camel(name), faults)
+        elif value is not None:
+            tip = did_you_mean(name, {camel(one) for one in known} | kept)
+            faults.error("M1101", field(path, name), f"unknown field {name!r}", tip, about_name=True)
+    return typed, rest
 
 
-def _say(name: str, faults: Faults) -> None:
-    if name not in QUIET:
-        path = field(ROOT, name)
-        faults.add(Severity.INFO, "M2502", path, f"setting {name!r} has no effect yet", about_name=True)
+def _say(path: Path, name: str, faults: Faults) -> None:
+    tip = REASONS.get(name, "")
+    faults.add(Severity.INFO, "M2502", field(path, name), f"setting {name!r} has no effect yet", tip, about_name=True)

@@ -1,6 +1,6 @@
 """What the mesh has to say across documents.
 
-Place:  view/{routing,destination,sidecar,workload,peer,credential}_findings, pipeline/patch_findings
+Place:  view/{routing,destination,sidecar,workload,proxy,peer,credential}_findings, pipeline/patch_findings
         → [pipeline/findings] → API, status, `compile`
 """
 
@@ -12,6 +12,7 @@ from meltemi.core.pipeline.patch_findings import patch_findings
 from meltemi.core.view.credential_findings import credential_findings
 from meltemi.core.view.destination_findings import destination_findings
 from meltemi.core.view.peer_findings import peer_findings
+from meltemi.core.view.proxy_findings import proxy_findings
 from meltemi.core.view.routing_findings import routing_findings
 from meltemi.core.view.sidecar_findings import sidecar_findings
 from meltemi.core.view.workload_findings import workload_findings
@@ -29,6 +30,7 @@ def findings(e: Engine) -> tuple[Finding, ...]:
         routing_findings,
         sidecar_findings,
         workload_findings,
+        proxy_findings,
         peer_findings,
         credential_findings,
     )

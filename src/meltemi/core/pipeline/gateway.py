@@ -18,6 +18,7 @@ from meltemi.core.view.gateway import (
     place_of,
     served_at,
 )
+from meltemi.core.view.http_settings import host_headers
 
 
 def gateway_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
@@ -43,7 +44,7 @@ def _table(e: Engine, place: Place, table: str) -> list[Slot]:
         Slot(
             type=ResourceType.VIRTUAL_HOST,
             name=f"{table}/{s.domain}:{s.number}",
-            body=Call(function=gateway_host_body, args=(table, s, place.namespace)),
+            body=Call(function=gateway_host_body, args=(table, s, place.namespace, host_headers(place.proxy))),
         )
         for s in served
     ]

@@ -8,6 +8,7 @@ from meltemi.core.compose.peer_authentication import PeerModes, modes_of
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.cluster import cluster_message
 from meltemi.core.envoy.inbound import inbound_message
+from meltemi.core.model.mesh_proxy import OwnSettings
 from meltemi.core.model.proxy import Answers, Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
@@ -21,7 +22,7 @@ from meltemi.core.view.names import INBOUND_PASSTHROUGH_CLUSTER
 def inbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """One listener, a cluster for each port that a service names, and one for the others."""
     modes = e.get(modes_of, scope.namespace, scope.labels)
-    listener = Call(function=inbound_body, args=(scope.answers, scope.ip_families, modes))
+    listener = Call(function=inbound_body, args=(scope.answers, scope.ip_families, modes, scope.own))
     passing = Call(function=inbound_passthrough_body, args=())
     ports = e.get(inbound_ports, scope.answers).values()
     return (
@@ -39,7 +40,7 @@ def inbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
             Slot(
                 type=ResourceType.LISTENER,
                 name=own_name(port),
-                body=Call(function=own_body, args=(scope.answers, port.target, modes)),
+                body=Call(function=own_body, args=(scope.answers, port.target, modes, scope.own)),
             )
             for port in ports
             if port.bind
@@ -47,14 +48,16 @@ def inbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     )
 
 
-def inbound_body(e: Engine, answers: Answers, families: tuple[str, ...], modes: PeerModes) -> Resource:
+def inbound_body(
+    e: Engine, answers: Answers, families: tuple[str, ...], modes: PeerModes, proxy: OwnSettings
+) -> Resource:
     """The inbound listener."""
-    return _listener(e.get(inbound_listener, answers, families, modes))
+    return _listener(e.get(inbound_listener, answers, families, modes, proxy))
 
 
-def own_body(e: Engine, answers: Answers, target: int, modes: PeerModes) -> Resource | None:
+def own_body(e: Engine, answers: Answers, target: int, modes: PeerModes, proxy: OwnSettings) -> Resource | None:
     """The listener at one port that is not intercepted."""
-    settled = e.get(own_listener, answers, target, modes)
+    settled = e.get(own_listener, answers, target, modes, proxy)
     return _listener(settled) if settled else None
 
 

@@ -8,11 +8,13 @@ from meltemi.core.compose.virtual_services import mesh_virtual_service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.dynamic_dns import dynamic_cluster
 from meltemi.core.envoy.listener import listener_message
+from meltemi.core.model.mesh_proxy import OwnSettings
 from meltemi.core.model.proxy import Scope, Sight
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.pipeline.virtual_host import fallback_body, sidecar_host_body, table_body
+from meltemi.core.view.http_settings import host_headers
 from meltemi.core.view.listener import Listener
 from meltemi.core.view.outbound import UNKNOWN_TABLE, outbound_listener, virtual_outbound
 from meltemi.core.view.route import Client
@@ -24,7 +26,7 @@ from meltemi.core.view.wishes import asked_labels, listener_name, listener_wishe
 def outbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """Everything for outbound calls of one sidecar, by name."""
     unknown = e.get(unknown_of, scope.sidecar, scope.sight)
-    first = Call(function=virtual_outbound_body, args=(scope.ip_families, unknown))
+    first = Call(function=virtual_outbound_body, args=(scope.ip_families, unknown, scope.own))
     slots = [_slot(ResourceType.LISTENER, "virtualOutbound", first)]
     if unknown.resolves_names:
         slots += _unknown_table(unknown)
@@ -42,7 +44,7 @@ def _listeners(e: Engine, scope: Scope, unknown: Unknown) -> list[Slot]:
         sight = _sight(e, scope, port)
         asked = e.get(asked_labels, sight, address, port)
         labels = tuple(pair for pair in scope.labels if pair[0] in asked)
-        client = Client(sight=sight, labels=labels, port=port)
+        client = Client(sight=sight, labels=labels, port=port, proxy=scope.own)
         call = Call(function=listener_body, args=(client, scope.ip_families, address, unknown))
         slots.append(_slot(ResourceType.LISTENER, listener_name(address, port, wanted), call))
     return slots
@@ -84,7 +86,7 @@ def _host(e: Engine, scope: Scope, table: str, host: str, port: int) -> Slot:
     sight = _sight(e, scope, port)
     key = e.get(mesh_virtual_service, sight, host)
     client = Client(sight=sight, labels=client_labels(e, key, scope.labels, scope.namespace, host), port=port)
-    call = Call(function=sidecar_host_body, args=(table, host, client))
+    call = Call(function=sidecar_host_body, args=(table, host, client, host_headers(scope.own)))
     return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{host}:{port}", call)
 
 
@@ -102,9 +104,9 @@ def dynamic_cluster_body(e: Engine) -> Resource:  # every derived function takes
     return resource_of(ResourceType.CLUSTER, dynamic_cluster(DYNAMIC))
 
 
-def virtual_outbound_body(e: Engine, families: tuple[str, ...], unknown: Unknown) -> Resource:
+def virtual_outbound_body(e: Engine, families: tuple[str, ...], unknown: Unknown, proxy: OwnSettings) -> Resource:
     """The listener that interception leads to."""
-    return listener_resource(e.get(virtual_outbound, families, unknown))
+    return listener_resource(e.get(virtual_outbound, families, unknown, proxy))
 
 
 def listener_body(

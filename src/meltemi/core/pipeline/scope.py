@@ -16,6 +16,7 @@ from meltemi.core.compose.workloads import NETWORK_LABEL, locality_of, workload
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import LOCAL_CLUSTER, Key
 from meltemi.core.model.proxy import Proxy, Role, Scope
+from meltemi.core.pipeline.own_settings import own_settings
 from meltemi.core.view.route import label_names
 from meltemi.core.view.tcp_route import connection_labels
 from meltemi.core.view.traffic_policy import failover_labels
@@ -41,7 +42,13 @@ def scope_of(e: Engine, proxy: Proxy) -> Scope:
         ip_families=_families(proxy.addresses),
         interception=metadata.get("INTERCEPTION_MODE", "") or "REDIRECT",
         patches=e.get(filter_sets, proxy.namespace, labels, proxy.metadata),
+        own=e.get(own_settings, _pod_of(proxy)),
     )
+
+
+def _pod_of(proxy: Proxy) -> Key:
+    name = proxy.id.removesuffix(f".{proxy.namespace}")
+    return Key(group="", kind="Pod", namespace=proxy.namespace, name=name)
 
 
 def _families(addresses: tuple[str, ...]) -> tuple[str, ...]:
@@ -65,8 +72,7 @@ def selecting_labels(e: Engine) -> frozenset[str]:
 
 def answering(e: Engine, proxy: Proxy) -> Answering:
     """The workload beside a proxy."""
-    name = proxy.id.removesuffix(f".{proxy.namespace}")
-    found = e.get(workload, Key(group="", kind="Pod", namespace=proxy.namespace, name=name))
+    found = e.get(workload, _pod_of(proxy))
     return Answering(
         namespace=proxy.namespace,
         labels=proxy.labels,

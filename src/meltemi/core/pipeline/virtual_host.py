@@ -6,14 +6,19 @@ A virtual host is a resource of its own, so one changed rule resends one host, a
 nothing else up.
 """
 
+from msgspec import structs
+
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.virtual_host import route_table, virtual_host_message
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.view.gateway import Served, gateway_host, misdirected
+from meltemi.core.view.http_settings import HostHeaders
 from meltemi.core.view.route import Client
 from meltemi.core.view.unknown import Unknown
 from meltemi.core.view.virtual_host import VirtualHost, nobody, outbound_fallback, outbound_host
+
+PLAIN = HostHeaders()
 
 
 def table_body(e: Engine, name: str) -> Resource:  # every derived function takes the engine
@@ -21,15 +26,15 @@ def table_body(e: Engine, name: str) -> Resource:  # every derived function take
     return resource_of(ResourceType.ROUTES, route_table(name))
 
 
-def sidecar_host_body(e: Engine, table: str, host: str, client: Client) -> Resource | None:
+def sidecar_host_body(e: Engine, table: str, host: str, client: Client, headers: HostHeaders) -> Resource | None:
     """A virtual host of a sidecar's table; None where there is nothing to say of the host."""
     settled = e.get(outbound_host, table, host, client)
-    return _body(settled) if settled else None
+    return _body(settled, headers) if settled else None
 
 
-def gateway_host_body(e: Engine, table: str, served: Served, namespace: str) -> Resource:
+def gateway_host_body(e: Engine, table: str, served: Served, namespace: str, headers: HostHeaders) -> Resource:
     """A virtual host of a gateway's table."""
-    return _body(e.get(gateway_host, table, served, namespace))
+    return _body(e.get(gateway_host, table, served, namespace), headers)
 
 
 def fallback_body(e: Engine, table: str, unknown: Unknown) -> Resource:  # every derived function takes the engine
@@ -47,10 +52,10 @@ def misdirected_body(e: Engine, table: str, port: int, hosts: tuple[str, ...]) -
     return _body(misdirected(table, port, hosts))
 
 
-def _body(host: VirtualHost) -> Resource:
+def _body(host: VirtualHost, headers: HostHeaders = PLAIN) -> Resource:
     return resource_of(
         ResourceType.VIRTUAL_HOST,
-        virtual_host_message(host),
+        virtual_host_message(structs.replace(host, headers=headers)),
         needs=host.needs,
         hold=host.hold,
         origin=host.origin,

@@ -15,7 +15,7 @@ from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import port_of, service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Origin
-from meltemi.core.model.mesh import InboundMode, MeshConfig
+from meltemi.core.model.mesh import InboundMode, MeshConfig, MeshH2UpgradePolicy
 from meltemi.core.model.registry.service import Endpoint, Resolution, Service
 from meltemi.core.model.traffic.destination_rule import ClientTLSMode, ProxyProtocolVersion, SimpleLB
 from meltemi.core.model.units import PortNumber, Seconds
@@ -31,6 +31,7 @@ from meltemi.core.view.names import (
     PASSTHROUGH_CLUSTER,
 )
 from meltemi.core.view.outlier import Outlier, effective_outlier, panic_percent
+from meltemi.core.view.stat_name import stat_name
 from meltemi.core.view.traffic_policy import Aim, Policy, policy_for
 from meltemi.core.view.upstream_tls import ClientTLS, effective_tls
 
@@ -54,6 +55,8 @@ class Cluster(Value, frozen=True, kw_only=True):
     """A cluster, settled."""
 
     name: str
+    stat_name: str = ""
+    """What its metrics are called; empty: as itself."""
     discovery: Discovery
     pool: Pool
     balancer: Balancer = Balancer()
@@ -116,6 +119,7 @@ def outbound_cluster(e: Engine, aim: Aim, gateway: bool) -> Cluster | None:
     tls, mutual = _tls(e, aim, policy, kind, pool.http)
     return Cluster(
         name=aim.cluster,
+        stat_name=stat_name(settings.outbound_cluster_stat_name, found, written, subset=aim.subset),
         discovery=kind,
         pool=pool,
         balancer=_balancer(e, aim, policy, kind),
@@ -137,7 +141,8 @@ def _tls(e: Engine, aim: Aim, policy: Policy, kind: Discovery, http: Http) -> tu
     settings, written = mesh(e), policy.tls
     found, port = e.get(service, aim.host), e.get(port_of, aim.host, aim.port)
     if written is not None and written.mode is not ClientTLSMode.ISTIO_MUTUAL:
-        return effective_tls(written, http=http, names=found.subject_alt_names if found else ()), None
+        names = found.subject_alt_names if found else ()
+        return effective_tls(written, http=http, names=names, defaults=settings.tls_defaults), None
     if found is None or port is None or (written is None and (found.mesh_external or not settings.enable_auto_mtls)):
         return None, None
     own = workload_client(
@@ -191,12 +196,15 @@ def inbound_cluster(settings: MeshConfig, to: Delivery) -> Cluster:
 
     Source: Istio, IstioIngressListener.defaultEndpoint: `0.0.0.0:PORT` is the address that was called, at another port.
     """
-    pool = effective_pool(to.pool, settings, to.protocol)
+    # What the mesh upgrades on the way, the application still gets as its port says.
+    own = structs.replace(settings, h2_upgrade_policy=MeshH2UpgradePolicy.DO_NOT_UPGRADE)
+    pool = effective_pool(to.pool, own, to.protocol)
     host, _, port = to.endpoint.rpartition(":")
     if host in _AS_CALLED or (not to.endpoint and settings.inbound_traffic_policy.mode is InboundMode.PASSTHROUGH):
-        return _as_asked(to.cluster, pool, source=LOOPBACK, port=int(port or 0))
+        asked = _as_asked(to.cluster, pool, source=LOOPBACK, port=int(port or 0))
+        return structs.replace(asked, stat_name=to.stat_name)
     groups = (Group(locality="", endpoints=(_own_endpoint(to),)),)
-    return Cluster(name=to.cluster, discovery=Discovery.STATIC, pool=pool, groups=groups)
+    return Cluster(name=to.cluster, stat_name=to.stat_name, discovery=Discovery.STATIC, pool=pool, groups=groups)
 
 
 def _own_endpoint(to: Delivery) -> Endpoint:

@@ -6,7 +6,7 @@ Source: Istio, "Destination Rule", messages TCPSettings and HTTPSettings: what i
 
 from enum import StrEnum
 
-from meltemi.core.model.mesh import MeshConfig
+from meltemi.core.model.mesh import MeshConfig, MeshH2UpgradePolicy
 from meltemi.core.model.registry.service import AppProtocol
 from meltemi.core.model.traffic.destination_rule import (
     ConnectionPoolSettings,
@@ -72,17 +72,24 @@ def effective_pool(
         idle=http.idle_timeout,
         age=tcp.max_connection_duration,
         ping=http.http2_keep_alive,
-        http=spoken(http, protocol, gateway=gateway),
+        http=spoken(http, protocol, settings, gateway=gateway),
     )
 
 
-def spoken(http: HTTPSettings, protocol: AppProtocol, *, gateway: bool) -> Http:
+def upgrades(written: H2UpgradePolicy, settings: MeshConfig) -> bool:
+    """Whether HTTP/1.1 goes on as HTTP/2; who says nothing does as the mesh."""
+    if written is H2UpgradePolicy.DEFAULT:
+        return settings.h2_upgrade_policy is MeshH2UpgradePolicy.UPGRADE
+    return written is H2UpgradePolicy.UPGRADE
+
+
+def spoken(http: HTTPSettings, protocol: AppProtocol, settings: MeshConfig, *, gateway: bool) -> Http:
     """Which HTTP is spoken to the endpoints of a port."""
     if protocol.is_http2 or protocol is AppProtocol.GRPC_WEB:
         return Http.HTTP2
     if http.use_client_protocol:
         return Http.CLIENT
-    if http.h2_upgrade_policy is H2UpgradePolicy.UPGRADE and protocol is AppProtocol.HTTP:
+    if upgrades(http.h2_upgrade_policy, settings) and protocol is AppProtocol.HTTP:
         return Http.HTTP2
     # A gateway's clients speak HTTP/2 whatever the application can; beside a sidecar both ends are of one kind.
     return Http.CLIENT if protocol is AppProtocol.AUTO and not gateway else Http.HTTP1

@@ -13,11 +13,13 @@ from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.virtual_services import Head, gateway_heads
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
+from meltemi.core.model.mesh_proxy import OwnSettings
 from meltemi.core.model.proxy import Scope, Sight
 from meltemi.core.model.proxy import Target as Answered
 from meltemi.core.model.value import Value
 from meltemi.core.view.access_log import access_log
 from meltemi.core.view.destination import exists
+from meltemi.core.view.http_settings import http_settings
 from meltemi.core.view.listener import TLS, Chain, ChainMatch, Listener, ServerTLS, Share, distinct
 from meltemi.core.view.rewrite import Answer
 from meltemi.core.view.route import Client, Route, routes_of
@@ -36,6 +38,7 @@ class Place(Value, frozen=True, kw_only=True):
     labels: tuple[tuple[str, str], ...]
     targets: tuple[Answered, ...]
     families: tuple[str, ...] = ("ipv4",)
+    proxy: OwnSettings = OwnSettings()
 
 
 class Binding(Value, frozen=True, kw_only=True):
@@ -61,7 +64,13 @@ class Served(Value, frozen=True, kw_only=True):
 
 def place_of(scope: Scope) -> Place:
     """What a gateway's configuration depends on."""
-    return Place(namespace=scope.namespace, labels=scope.labels, targets=scope.targets, families=scope.ip_families)
+    return Place(
+        namespace=scope.namespace,
+        labels=scope.labels,
+        targets=scope.targets,
+        families=scope.ip_families,
+        proxy=scope.own,
+    )
 
 
 def table_of(bound: Bound, address: str, port: int) -> str:
@@ -208,6 +217,8 @@ def gateway_listener(e: Engine, place: Place, address: str, port: int) -> Listen
         detection_timeout=mesh(e).protocol_detection_timeout,
         gateway=True,
         access_log=e.get(access_log),
+        http=http_settings(mesh(e), place.proxy, gateway=True),
+        proxy_protocol=place.proxy.topology.proxy_protocol is not None,
         needs=_needs(e, servers, place),
         origin=tuple(s.origin for s in servers),
     )
@@ -220,12 +231,18 @@ def _addresses(address: str, families: tuple[str, ...]) -> tuple[str, ...]:
 
 def _chains(e: Engine, server: Bound, place: Place, table: str) -> tuple[Chain, ...]:
     if server.speaks_http:
-        tls = server_tls(server.server.tls, http=True) if server.terminates and server.server.tls else None
+        tls = _tls(e, server, http=True)
         names = _server_names(server) if tls else ()
         match = ChainMatch(server_names=names)
         return (Chain(name=table, match=match, table=table, stat_prefix=table, tls=tls),)
-    tls = server_tls(server.server.tls, http=False) if server.terminates and server.server.tls else None
+    tls = _tls(e, server, http=False)
     return tuple(_connection_chain(e, server, rule, tls, place) for rule in _rules(e, server, place))
+
+
+def _tls(e: Engine, server: Bound, *, http: bool) -> ServerTLS | None:
+    if not server.terminates or server.server.tls is None:
+        return None
+    return server_tls(server.server.tls, http=http, defaults=mesh(e).tls_defaults)
 
 
 def _rules(e: Engine, server: Bound, place: Place) -> tuple[Connections, ...]:

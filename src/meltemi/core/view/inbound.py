@@ -15,17 +15,21 @@ from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.peer_authentication import PeerModes
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Origin
+from meltemi.core.model.mesh import MeshConfig, MeshTLS
+from meltemi.core.model.mesh_proxy import NOTHING_OWN, OwnSettings
 from meltemi.core.model.proxy import Answers
 from meltemi.core.model.registry.service import AppProtocol
 from meltemi.core.model.security.peer_authentication import MutualTLSMode
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.access_log import LogTo, access_log
+from meltemi.core.view.http_settings import HttpSettings, http_settings
 from meltemi.core.view.inbound_chains import Entry, InboundChain, chain, entries
 from meltemi.core.view.inbound_ports import Port, inbound_ports
 from meltemi.core.view.listener import TLS, ChainMatch, ServerTLS
 from meltemi.core.view.mesh_tls import workload_tls
 from meltemi.core.view.names import BLACK_HOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER
+from meltemi.core.view.retry import Retry, effective_retry
 from meltemi.core.view.server_tls import server_tls
 from meltemi.core.view.strict import apart
 
@@ -46,16 +50,21 @@ class Inbound(Value, frozen=True, kw_only=True):
     """Ports on which nothing is to be found out: a server that speaks first must not wait."""
     detection_timeout: Seconds = Seconds(0)
     access_log: LogTo | None = None
+    http: HttpSettings = HttpSettings()
+    retry: Retry | None = None
+    """Of requests that the workload did not take."""
     needs: frozenset[str] = frozenset()
     origin: tuple[Origin, ...] = ()
 
 
-def inbound_listener(e: Engine, answers: Answers, families: tuple[str, ...], modes: PeerModes) -> Inbound:
+def inbound_listener(
+    e: Engine, answers: Answers, families: tuple[str, ...], modes: PeerModes, proxy: OwnSettings = NOTHING_OWN
+) -> Inbound:
     """The listener for all calls to the workload. `modes`: what it demands of callers."""
     settings = mesh(e)
     ports = e.get(inbound_ports, answers)
     own, tls = settings.proxy_inbound_listen_port, workload_tls(settings)
-    named = (c for port in ports.values() for c in _chains(port, modes.at(port.target), tls))
+    named = (c for port in ports.values() for c in _chains(port, modes.at(port.target), tls, settings.tls_defaults))
     others = (c for number in _unnamed(modes, ports) for c in _passing(number, modes, tls))
     chains = (_loop(own), *named, *others)
     return Inbound(
@@ -65,6 +74,8 @@ def inbound_listener(e: Engine, answers: Answers, families: tuple[str, ...], mod
         declared=_declared(ports.values()),
         detection_timeout=settings.protocol_detection_timeout,
         access_log=e.get(access_log),
+        http=http_settings(settings, proxy, gateway=False),
+        retry=_retry(settings),
         needs=frozenset(c.cluster for c in chains),
         origin=tuple(dict.fromkeys((*(port.origin for port in ports.values()), *modes.origin))),
     )
@@ -75,7 +86,9 @@ def own_name(port: Port) -> str:
     return f"inbound_{port.bind}_{port.target}"
 
 
-def own_listener(e: Engine, answers: Answers, target: int, modes: PeerModes) -> Inbound | None:
+def own_listener(
+    e: Engine, answers: Answers, target: int, modes: PeerModes, proxy: OwnSettings = NOTHING_OWN
+) -> Inbound | None:
     """A listener at one port, which callers reach without interception; None where the Sidecar wants none any more.
 
     Source: Istio, message IstioIngressListener: `captureMode: NONE`.
@@ -83,7 +96,7 @@ def own_listener(e: Engine, answers: Answers, target: int, modes: PeerModes) -> 
     settings, port = mesh(e), e.get(inbound_ports, answers).get(target)
     if port is None or not port.bind:
         return None
-    chains = tuple(_chains(port, modes.at(target), workload_tls(settings)))
+    chains = tuple(_chains(port, modes.at(target), workload_tls(settings), settings.tls_defaults))
     return Inbound(
         name=own_name(port),
         addresses=(port.bind,),
@@ -93,9 +106,16 @@ def own_listener(e: Engine, answers: Answers, target: int, modes: PeerModes) -> 
         declared=_declared((port,)),
         detection_timeout=settings.protocol_detection_timeout,
         access_log=e.get(access_log),
+        http=http_settings(settings, proxy, gateway=False),
+        retry=_retry(settings),
         needs=frozenset(c.cluster for c in chains),
         origin=(port.origin, *modes.origin),
     )
+
+
+def _retry(settings: MeshConfig) -> Retry | None:
+    written = settings.default_inbound_http_retry_policy
+    return effective_retry(written, hashed=True) if written else None
 
 
 def _declared(ports: Iterable[Port]) -> tuple[int, ...]:
@@ -107,7 +127,7 @@ def _loop(own: int) -> InboundChain:
     return InboundChain(name=f"{NAME}-blackhole", match=ChainMatch(port=own), cluster=BLACK_HOLE_CLUSTER)
 
 
-def _chains(port: Port, mode: MutualTLSMode, tls: ServerTLS) -> Iterator[InboundChain]:
+def _chains(port: Port, mode: MutualTLSMode, tls: ServerTLS, defaults: MeshTLS) -> Iterator[InboundChain]:
     """The ways into one port. Its own TLS counts where the mesh's is off (Istio, IstioIngressListener.tls)."""
     base = InboundChain(
         name=f"0.0.0.0_{port.target}",
@@ -120,7 +140,7 @@ def _chains(port: Port, mode: MutualTLSMode, tls: ServerTLS) -> Iterator[Inbound
     if port.tls is not None and mode is MutualTLSMode.DISABLE:
         http = port.protocol is AppProtocol.HTTPS
         entry = Entry(suffix="-tls", transport=TLS, mutual=True, http=http)
-        yield chain(entry, base, server_tls(port.tls, http=http))
+        yield chain(entry, base, server_tls(port.tls, http=http, defaults=defaults))
         return
     yield from (chain(entry, base, tls) for entry in entries(port.protocol, mode))
 

@@ -7,6 +7,7 @@ Source: Istio, "Understanding Traffic Routing", inbound traffic; "Sidecar", mess
 
 from collections.abc import Iterator
 
+from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.protocols import entry_protocol
 from meltemi.core.compose.registry import port_of, service
 from meltemi.core.compose.sidecars import sidecar
@@ -19,6 +20,7 @@ from meltemi.core.model.traffic.gateway import ServerTLSSettings
 from meltemi.core.model.traffic.sidecar import CaptureMode, IstioIngressListener
 from meltemi.core.model.value import Value
 from meltemi.core.view.names import cluster_name
+from meltemi.core.view.stat_name import stat_name
 
 ANY, LOCAL = "0.0.0.0", "127.0.0.1"
 
@@ -32,6 +34,8 @@ class Delivery(Value, frozen=True, kw_only=True):
     endpoint: str = ""
     """Where a Sidecar says that the workload listens (`127.0.0.1:8080`, `unix:///path`); empty is at `target`."""
     pool: ConnectionPoolSettings | None = None
+    stat_name: str = ""
+    """What the metrics of its cluster are called, where the mesh says it."""
 
     @property
     def cluster(self) -> str:
@@ -94,7 +98,8 @@ def _of_service(e: Engine, t: Target, pool: ConnectionPoolSettings | None) -> tu
     owner, written = e.get(service, t.host), e.get(port_of, t.host, t.port)
     if owner is None or written is None or written.protocol is AppProtocol.UDP:
         return None
-    delivery = Delivery(target=t.target, protocol=written.protocol, pool=pool)
+    called = stat_name(mesh(e).inbound_cluster_stat_name, owner, written, target=t.target)
+    delivery = Delivery(target=t.target, protocol=written.protocol, pool=pool, stat_name=called)
     return (owner.created or "\uffff", t.host), Port(delivery=delivery, number=t.port, host=t.host, origin=owner.origin)
 
 

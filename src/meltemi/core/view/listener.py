@@ -11,6 +11,7 @@ from meltemi.core.model.document import Origin
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.access_log import LogTo
+from meltemi.core.view.http_settings import HttpSettings
 
 PLAIN_HTTP = ("http/1.0", "http/1.1", "h2c")
 """What Envoy's HTTP inspector calls what it finds in plain text."""
@@ -120,6 +121,9 @@ class Listener(Value, frozen=True, kw_only=True):
     resolves_names: bool = False
     """Requests for unknown hosts go to the host that they name."""
     access_log: LogTo | None = None
+    http: HttpSettings = HttpSettings()
+    proxy_protocol: bool = False
+    """Connections begin with a PROXY header."""
     needs: frozenset[str] = frozenset()
     origin: tuple[Origin, ...] = ()
 

@@ -12,8 +12,10 @@ from meltemi.core.compose.registry import service
 from meltemi.core.compose.virtual_services import mesh_virtual_service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Origin
+from meltemi.core.model.mesh_proxy import NOTHING_OWN, OwnSettings
 from meltemi.core.view.access_log import access_log
 from meltemi.core.view.destination import Target, exists
+from meltemi.core.view.http_settings import http_settings
 from meltemi.core.view.listener import (
     PLAIN_HTTP,
     RAW,
@@ -48,7 +50,9 @@ def any_addresses(families: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(a for family, a in (("ipv4", ANY), ("ipv6", ANY_V6)) if family in families) or (ANY,)
 
 
-def virtual_outbound(e: Engine, families: tuple[str, ...], unknown: Unknown) -> Listener:
+def virtual_outbound(
+    e: Engine, families: tuple[str, ...], unknown: Unknown, proxy: OwnSettings = NOTHING_OWN
+) -> Listener:
     """Where interception leads to: hands connections to the listener of their destination, or lets them pass."""
     port = mesh(e).proxy_listen_port
     # What is addressed to this port itself would come back here for ever.
@@ -74,6 +78,7 @@ def virtual_outbound(e: Engine, families: tuple[str, ...], unknown: Unknown) -> 
         detection_timeout=mesh(e).protocol_detection_timeout,
         resolves_names=by_name,
         access_log=e.get(access_log),
+        http=http_settings(mesh(e), proxy, gateway=False),
         needs=unknown.needs | {BLACK_HOLE_CLUSTER},
     )
 
@@ -105,6 +110,7 @@ def outbound_listener(
         detection_timeout=mesh(e).protocol_detection_timeout,
         resolves_names=unknown.resolves_names,
         access_log=e.get(access_log),
+        http=http_settings(mesh(e), client.proxy, gateway=False),
         needs=frozenset(clusters & known),
         origin=tuple(dict.fromkeys(plan.origins)),
     )

@@ -28,8 +28,12 @@ class Retry(Value, frozen=True, kw_only=True):
     """A retry goes to another priority (locality) than the first try."""
 
 
-def effective_retry(written: HTTPRetry | None, *, hashed: bool) -> Retry | None:
-    """Settle what the user left open; None is no retry. Zero attempts is an answer, absence a question."""
+def effective_retry(written: HTTPRetry | None, *, hashed: bool, default: HTTPRetry | None = None) -> Retry | None:
+    """Settle what the user left open; None is no retry. Zero attempts is an answer, absence a question.
+
+    `default`: the mesh's.
+    """
+    written = written or default
     if written is None:
         return Retry(avoid_tried_hosts=not hashed)
     if not written.attempts:

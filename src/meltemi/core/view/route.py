@@ -4,9 +4,11 @@ Place:  compose/delegates → [view/route] → envoy/route
 """
 
 from meltemi.core.compose.delegates import Rule, http_rules
+from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.virtual_services import MESH, gateway_name, gateways_of, virtual_service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
+from meltemi.core.model.mesh_proxy import OwnSettings
 from meltemi.core.model.proxy import Sight
 from meltemi.core.model.traffic.virtual_service import HTTPMatchRequest, HTTPRouteDestination
 from meltemi.core.model.units import Seconds
@@ -47,6 +49,8 @@ class Client(Value, frozen=True, kw_only=True):
     """`mesh` for a sidecar, else the Gateways (`namespace/name`) whose servers share the table."""
     port: int
     """To which requests are addressed: of the service, or of the Gateway's server."""
+    proxy: OwnSettings = OwnSettings()
+    """Of listeners only: what its ProxyConfig says for all its requests."""
 
     @property
     def namespace(self) -> str:
@@ -109,7 +113,7 @@ def default_route(e: Engine, host: str, client: Client) -> Route:
     return Route(
         name=DEFAULT_NAME,
         splits=(Split(to=to, undeclared=e.get(undeclared, to, client.namespace, client.labels)),),
-        retry=effective_retry(None, hashed=bool(hashes)),
+        retry=effective_retry(None, hashed=bool(hashes), default=mesh(e).default_http_retry_policy),
         hashes=hashes,
     )
 
@@ -170,7 +174,7 @@ def _route(e: Engine, rule: Rule, match: HTTPMatchRequest | None, client: Client
         answer=answer,
         rewrite=effective_rewrite(written.rewrite),
         timeout=written.timeout or Seconds(0),
-        retry=effective_retry(written.retries, hashed=bool(hashes)),
+        retry=effective_retry(written.retries, hashed=bool(hashes), default=mesh(e).default_http_retry_policy),
         fault=effective_fault(written.fault),
         cors=effective_cors(written.cors_policy),
         mirrors=_mirrors(e, rule, client),

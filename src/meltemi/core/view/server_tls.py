@@ -5,6 +5,8 @@ Source: Istio, message ServerTLSSettings
 """
 
 from meltemi.core.compose.credentials import AUTHORITIES as AUTHORITIES_SUFFIX
+from meltemi.core.model.mesh import ANY_TLS, MeshTLS
+from meltemi.core.model.mesh import TLSProtocol as MeshProtocol
 from meltemi.core.model.traffic.gateway import ServerTLSMode, ServerTLSSettings, TLSProtocol
 from meltemi.core.view.listener import ServerTLS
 from meltemi.core.view.mesh_tls import AUTHORITIES, CERTIFICATE
@@ -12,8 +14,12 @@ from meltemi.core.view.mesh_tls import AUTHORITIES, CERTIFICATE
 MUTUAL = (ServerTLSMode.MUTUAL, ServerTLSMode.ISTIO_MUTUAL, ServerTLSMode.OPTIONAL_MUTUAL)
 
 
-def server_tls(written: ServerTLSSettings, *, http: bool) -> ServerTLS:
-    """Settle the TLS of a server. Secrets are asked for by the names that Istio's agents use."""
+def server_tls(written: ServerTLSSettings, *, http: bool, defaults: MeshTLS = ANY_TLS) -> ServerTLS:
+    """Settle the TLS of a server. Secrets are asked for by the names that Istio's agents use.
+
+    `defaults`: the mesh's.
+    """
+    others = ANY_TLS if written.mode is ServerTLSMode.ISTIO_MUTUAL else defaults
     mutual = written.mode in MUTUAL
     own = written.mode is ServerTLSMode.ISTIO_MUTUAL
     secrets, trusted = ((CERTIFICATE,), AUTHORITIES) if own else _secrets(written)
@@ -29,9 +35,10 @@ def server_tls(written: ServerTLSSettings, *, http: bool) -> ServerTLS:
         subject_alt_names=written.subject_alt_names,
         spki_hashes=written.verify_certificate_spki,
         certificate_hashes=written.verify_certificate_hash,
-        min_version=_version(written.min_protocol_version),
+        min_version=_version(written.min_protocol_version) or _of_mesh(others),
         max_version=_version(written.max_protocol_version),
-        ciphers=written.cipher_suites,
+        ciphers=written.cipher_suites or others.cipher_suites,
+        curves=others.ecdh_curves,
         alpn=("h2", "http/1.1") if http else (),
     )
 
@@ -45,6 +52,11 @@ def _secrets(written: ServerTLSSettings) -> tuple[tuple[str, ...], str]:
     own = written.ca_cert_credential_name or (names[0] if names else "")
     trusted = f"kubernetes://{own.removesuffix(AUTHORITIES_SUFFIX)}{AUTHORITIES_SUFFIX}" if own else ""
     return tuple(f"kubernetes://{n}" for n in names), trusted
+
+
+def _of_mesh(defaults: MeshTLS) -> str:
+    lowest = defaults.min_protocol_version
+    return "" if lowest is MeshProtocol.TLS_AUTO else lowest.value.replace("TLSV", "TLSv")
 
 
 def _version(written: TLSProtocol) -> str:

@@ -8,6 +8,7 @@ tunnel, PROXY header and retry budget have no form for a port, and stay
 from msgspec import structs
 
 from meltemi.core.compose.destination_rules import Written, destination_rule, written_policy
+from meltemi.core.compose.mesh import mesh
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
 from meltemi.core.model.traffic.destination_rule import (
@@ -59,7 +60,8 @@ class Aim(Value, frozen=True, kw_only=True, order=True):
 def policy_for(e: Engine, aim: Aim) -> Policy:
     """The policy for one port of a host or of a subset."""
     written = e.get(written_policy, aim.rules, aim.subset)
-    whole = over(NO_POLICY, written.policy, aim.port)
+    lowest = over(NO_POLICY, mesh(e).default_traffic_policy, aim.port)
+    whole = over(lowest, written.policy, aim.port)
     merged = over(whole, written.subset.traffic_policy if written.subset else None, aim.port)
     return structs.replace(merged, labels=_labels(written), origins=written.origins)
 

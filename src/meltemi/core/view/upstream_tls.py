@@ -6,6 +6,7 @@ Source: Istio, "Destination Rule", message ClientTLSSettings
 ISTIO_MUTUAL is settled by view/mesh_tls: it is what the mesh does by itself between sidecars.
 """
 
+from meltemi.core.model.mesh import ANY_TLS, MeshTLS
 from meltemi.core.model.traffic.destination_rule import ClientTLSMode, ClientTLSSettings
 from meltemi.core.model.value import Value
 from meltemi.core.view.connection_pool import Http
@@ -44,8 +45,11 @@ class ClientTLS(Value, frozen=True, kw_only=True):
         return bool(self.trusted or self.trusted_secret)
 
 
-def effective_tls(written: ClientTLSSettings, *, http: Http, names: tuple[str, ...] = ()) -> ClientTLS | None:
-    """Settle all modes but ISTIO_MUTUAL; None is plain text. `names`: of the server, where the rule says none."""
+def effective_tls(
+    written: ClientTLSSettings, *, http: Http, names: tuple[str, ...] = (), defaults: MeshTLS = ANY_TLS
+) -> ClientTLS | None:
+    """Settle all modes but ISTIO_MUTUAL; None is plain text. `names`: of the server, where the rule says none;
+    `defaults`: the mesh's."""
     if written.mode is ClientTLSMode.DISABLE:
         return None
     alpn = ("h2",) if http is Http.HTTP2 else ("h2", "http/1.1") if http is Http.CLIENT else ()
@@ -61,6 +65,8 @@ def effective_tls(written: ClientTLSSettings, *, http: Http, names: tuple[str, .
         names=written.subject_alt_names or (() if written.insecure_skip_verify else names),
         sni=written.sni,
         alpn=alpn,
+        ciphers=defaults.cipher_suites,
+        curves=defaults.ecdh_curves,
     )
 
 

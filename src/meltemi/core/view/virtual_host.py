@@ -22,6 +22,7 @@ from meltemi.core.model.registry.service import AppProtocol, Resolution
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.destination import Target, exists
+from meltemi.core.view.http_settings import HostHeaders
 from meltemi.core.view.rewrite import Answer
 from meltemi.core.view.route import Client, Route, Split, default_route, label_names, routes_of
 from meltemi.core.view.unknown import DYNAMIC, Unknown
@@ -40,6 +41,7 @@ class VirtualHost(Value, frozen=True, kw_only=True):
     """Empty: everything is answered 404."""
     https_only: bool = False
     """Plain HTTP is redirected to https."""
+    headers: HostHeaders = HostHeaders()
     needs: frozenset[str] = frozenset()
     """Clusters that exist and that some route names."""
     origin: tuple[Origin, ...] = ()

@@ -3,13 +3,14 @@
 Place:  xds · used by stream, so that nothing breaks before its successor is made
 """
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.model.units import Seconds
 
 Id = tuple[ResourceType, str]
+Turn = tuple[int, Resource]
 
 UNKNOWN_HOLD = Seconds(30.0)
 """How long clusters are kept that something held from an earlier stream may name: its needs are not known."""
@@ -22,49 +23,93 @@ class Holdings:
     Each sending has a turn, a number that grows; Envoy answers in the order of sending.
     """
 
-    _needs: dict[Id, dict[int, Resource]] = field(default_factory=dict[Id, dict[int, Resource]])
-    """By turn: the one that is held, then those under way."""
-    _named: Counter[str] = field(default_factory=Counter[str])
+    slack: float = 0.0
+    """Seconds by which a time that is told may be too early."""
+    timed: bool = False
+    """Whether a time was looked at since this was copied."""
+    _needs: dict[Id, tuple[Turn, ...]] = field(default_factory=dict[Id, tuple[Turn, ...]])
+    """The one that is held, then those under way."""
+    _named: dict[str, int] = field(default_factory=dict[str, int])
     _free_at: dict[str, float] = field(default_factory=dict[str, float])
     _all_free_at: float = 0.0
+
+    def copy(self) -> "Holdings":
+        """The same, to be changed on its own."""
+        copied = replace(self, _needs=self._needs.copy(), _named=self._named.copy(), _free_at=self._free_at.copy())
+        copied.timed = False
+        return copied
+
+    def share(self, other: "Holdings") -> None:
+        """Keep one object of what is equal in both."""
+        self._needs = other._needs if self._needs == other._needs else self._needs
+        self._named = other._named if self._named == other._named else self._named
+        self._free_at = other._free_at if self._free_at == other._free_at else self._free_at
+
+    def equals(self, other: "Holdings") -> bool:
+        """Whether the same is held, and was needed; at which turns does not matter where nothing is under way."""
+        mine, others = self._needs, other._needs
+        return (
+            (self._all_free_at, self._free_at, self._named) == (other._all_free_at, other._free_at, other._named)
+            and mine.keys() == others.keys()
+            and all(_held(turns) == _held(others[name]) for name, turns in mine.items())
+        )
 
     def sent(self, resource: Resource, turn: int) -> None:
         """A resource is on its way: what it names is needed from now on, what its predecessor names still is."""
         if resource.needs:
-            self._needs.setdefault((resource.type, resource.name), {})[turn] = resource
-            self._named.update(resource.needs)
+            this = resource.type, resource.name
+            self._needs[this] = (*self._needs.get(this, ()), (turn, resource))
+            for cluster in resource.needs:
+                self._named[cluster] = self._named.get(cluster, 0) + 1
 
     def settled(self, kind: ResourceType, name: str, turn: int, now: float) -> None:
         """The proxy holds what was sent (or has removed it) at a turn: what was sent before is no longer held."""
-        here = self._needs.get((kind, name), {})
-        for earlier in [one for one in here if one < turn]:
-            self._release(here.pop(earlier), now)
-        if not here:
-            self._needs.pop((kind, name), None)
+        self._drop((kind, name), lambda at, _: at < turn, now)
 
     def refused(self, resource: Resource, turn: int, now: float) -> None:
         """The proxy will not take this version, and did not take it at a turn nor before."""
-        here = self._needs.get((resource.type, resource.name), {})
-        for earlier in [one for one, was in here.items() if one <= turn and was.version == resource.version]:
-            self._release(here.pop(earlier), now)
+        gone = resource.version
+        self._drop((resource.type, resource.name), lambda at, was: at <= turn and was.version == gone, now)
 
     def unknown(self, now: float) -> None:
         """Something is held whose needs are not known."""
-        self._all_free_at = max(self._all_free_at, now + UNKNOWN_HOLD)
+        self.timed = True
+        self._all_free_at = max(self._all_free_at, now + self.slack + UNKNOWN_HOLD)
 
     def free_at(self, cluster: str) -> float | None:
         """The time from which on a cluster may be removed; None while something held names it."""
-        if self._named[cluster] > 0:
+        if cluster in self._named:
             return None
+        self.timed = True
         return max(self._free_at.get(cluster, 0.0), self._all_free_at)
 
     def forget(self, cluster: str) -> None:
         """The cluster has been removed."""
         self._free_at.pop(cluster, None)
-        if not self._named[cluster]:
-            del self._named[cluster]
+
+    def _drop(self, this: Id, gone: Callable[[int, Resource], bool], now: float) -> None:
+        turns = self._needs.get(this)
+        if turns is None:
+            return
+        left = tuple(one for one in turns if not gone(*one))
+        if len(left) == len(turns):
+            return
+        for turn, resource in turns:
+            if gone(turn, resource):
+                self._release(resource, now)
+        if left:
+            self._needs[this] = left
+        else:
+            del self._needs[this]
 
     def _release(self, resource: Resource, now: float) -> None:
+        self.timed = True
         for cluster in resource.needs:
             self._named[cluster] -= 1
-            self._free_at[cluster] = max(self._free_at.get(cluster, 0.0), now + resource.hold)
+            if not self._named[cluster]:
+                del self._named[cluster]
+            self._free_at[cluster] = max(self._free_at.get(cluster, 0.0), now + self.slack + resource.hold)
+
+
+def _held(turns: tuple[Turn, ...]) -> tuple[Resource, ...]:
+    return tuple(resource for _, resource in turns)

@@ -25,6 +25,8 @@ class Offer:
     refusals: Refusals = field(default_factory=Refusals)
     resources: dict[ResourceType, Names] = field(default_factory=lambda: {kind: {} for kind in ResourceType})
 
+    generation: int = 0
+    """Grows with every change."""
     refused: dict[Id, Refused] = field(default_factory=dict[Id, Refused])
     """What should be offered and is not, for a proxy refused it; the version before stands in its place."""
     _stopped: set[Id] = field(default_factory=set[Id])
@@ -44,6 +46,7 @@ class Offer:
         self, put: Iterable[Resource], removed: Iterable[tuple[ResourceType, str]] = ()
     ) -> dict[ResourceType, set[str]]:
         """Put and remove resources; returns the names whose version differs from before, by type."""
+        self.generation += 1
         changed: dict[ResourceType, set[str]] = {}
         for kind, name in removed:
             self.refused.pop((kind, name), None)
@@ -58,6 +61,7 @@ class Offer:
 
     def refuse(self, refused: Refused) -> dict[ResourceType, set[str]]:
         """A proxy refuses what is offered: offer what was before, if it is known. Returns as `update`."""
+        self.generation += 1
         kind, name = refused.resource.type, refused.resource.name
         offered, before = self.resources[kind].get(name), self._before.pop((kind, name), None)
         if offered is None or offered.version != refused.resource.version:

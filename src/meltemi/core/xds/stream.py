@@ -11,7 +11,7 @@ that is refused may have been taken in part or not at all.
 Source: Envoy, "xDS REST and gRPC protocol", incremental xDS.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
@@ -43,6 +43,44 @@ class Stream:
     """Clusters that were sent before the proxy told which endpoints it holds from an earlier stream."""
     wake_at: float | None = None
     """When `on_time` has something to do; None for never."""
+
+    @classmethod
+    def of(cls, offer: Offer, slack: float) -> "Stream":
+        """One whose times may be told too early by so many seconds."""
+        return cls(offer=offer, _holdings=Holdings(slack=slack))
+
+    def copy(self) -> "Stream":
+        """The same, to be changed on its own."""
+        return replace(
+            self,
+            _types={kind: state.copy() for kind, state in self._types.items()},
+            _holdings=self._holdings.copy(),
+            _started_tables=self._started_tables.copy(),
+            _sent_clusters=self._sent_clusters.copy(),
+        )
+
+    def share(self, other: "Stream") -> None:
+        """Keep one object of what is equal in both; neither may be changed in place from now on."""
+        for kind, state in self._types.items():
+            state.share(other._types[kind])
+        self._holdings.share(other._holdings)
+
+    def equals(self, other: "Stream") -> bool:
+        """Whether two streams at rest will do the same, whatever comes."""
+        return (
+            (self.offer is other.offer and self.wake_at == other.wake_at and self._types == other._types)
+            and (self._started_tables, self._sent_clusters) == (other._started_tables, other._sent_clusters)
+            and self._holdings.equals(other._holdings)
+        )
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing is under way and nothing waits."""
+        return not any(one.dirty or one.in_flight or one.apart or one.unsure for one in self._types.values())
+
+    @property
+    def timed(self) -> bool:
+        """Whether a time was looked at since it was copied."""
+        return self._holdings.timed
 
     def on_request(self, request: Request, now: float) -> list[Effect]:
         """A request arrived at a time (seconds, monotonic)."""

@@ -3,7 +3,8 @@
 Place:  xds · the memory of xds/stream, one for each type
 """
 
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, fields
 
 from meltemi.core.model.resource import Resource
 
@@ -32,6 +33,16 @@ class Subscription:
     apart: list[set[str]] = field(default_factory=list[set[str]])
     """Groups of names that are sent in responses of their own: a response that held them all was refused."""
 
+    def copy(self) -> "Subscription":
+        """The same, to be changed on its own. What was sent in a response is never changed, and so not copied."""
+        return Subscription(*(copy(getattr(self, name)) for name in _FIELDS))
+
+    def share(self, other: "Subscription") -> None:
+        """Keep one object of what is equal in both."""
+        for name in _FIELDS:
+            if getattr(self, name) == getattr(other, name):
+                setattr(self, name, getattr(other, name))
+
     def holds(self, name: str) -> bool:
         """Whether the proxy holds it and will go on doing so: a removal under way counts as done."""
         if name not in self.held:
@@ -48,3 +59,6 @@ class Subscription:
             self.sent[name] = self.held[name]
         else:
             self.sent.pop(name, None)
+
+
+_FIELDS = tuple(one.name for one in fields(Subscription))

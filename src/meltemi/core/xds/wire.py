@@ -11,42 +11,28 @@ from functools import lru_cache
 
 from meltemi.core.model.resource import Resource
 from meltemi.core.xds.events import Send
+from meltemi.core.xds.recent import Recent
 
+_MOST_BYTES = 32 << 20
+"""Of responses that are kept: about what a crowd of ten scopes with a thousand services is sent at once."""
 _LEN = 2  # wire type of strings, bytes and messages
 
 
 def response(send: Send) -> bytes:
-    """The DeltaDiscoveryResponse."""
-    parts = [_SHARED.joined(send.resources)]
+    """The DeltaDiscoveryResponse. What many streams are sent is one object (`xds/cohort`), and joined once."""
+    return _SENT.get(id(send), lambda: (send, _response(send)))[1]
+
+
+_SENT: Recent[int, tuple[Send, bytes]] = Recent(_MOST_BYTES, lambda one: len(one[1]))
+"""The Send too, lest another gets its identity."""
+
+
+def _response(send: Send) -> bytes:
+    parts = [_joined(send.resources)]
     parts.append(_text(4, send.type))
     parts.append(_text(5, send.nonce))
     parts += [_text(6, name) for name in send.removed]
     return b"".join(parts)
-
-
-class _Shared:
-    """What many streams are sent alike, joined once. Same resources are the same objects, so their identity tells."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[int, ...], tuple[tuple[Resource, ...], bytes]] = {}
-
-    def joined(self, resources: tuple[Resource, ...]) -> bytes:
-        """The field `resources` of a response."""
-        if len(resources) < _MANY:
-            return _joined(resources)
-        key = tuple(map(id, resources))
-        found = self._kept.pop(key, None) or (resources, _joined(resources))
-        self._kept[key] = found  # the objects too, lest others get their identities
-        while len(self._kept) > _KEPT:
-            del self._kept[next(iter(self._kept))]
-        return found[1]
-
-
-_MANY = 16
-"""Resources from which on a response is worth keeping."""
-_KEPT = 32
-"""Responses that are kept, those last used."""
-_SHARED = _Shared()
 
 
 def _joined(resources: tuple[Resource, ...]) -> bytes:

@@ -76,6 +76,7 @@ def bootstrap(settings: Settings) -> Json:
                 # Long regular expressions of users are theirs to judge; 100, Envoy's default, refuses common ones.
                 {"name": "meltemi", "static_layer": {"re2.max_program_size.error_level": 32768}},
                 {"name": RUNTIME, "rtds_layer": {"name": RUNTIME, "rtds_config": _ads()}},
+                *([{"name": "proxy-config", "static_layer": dict(settings.runtime)}] if settings.runtime else ()),
                 {"name": "admin", "admin_layer": {}},
             ]
         },

@@ -30,7 +30,8 @@ def command(settings: Settings, config: Path) -> list[str]:
         *("--drain-time-s", str(round(settings.drain_seconds)), "--drain-strategy", "immediate"),
         *("--log-level", settings.log_level),
         *(("--component-log-level", settings.component_log_level) if settings.component_log_level else ()),
-        *("--file-flush-interval-msec", "1000"),  # so late, at most, is a request seen in the log; as Istio's
+        *("--file-flush-interval-msec", str(round(settings.flush_seconds * 1000))),
+        *(("--file-flush-min-size-kb", str(settings.flush_kilobytes)) if settings.flush_kilobytes else ()),
         # The agent replaces Envoy only when it is dead: nothing is handed over, and no shared memory is needed.
         "--disable-hot-restart",
     ]

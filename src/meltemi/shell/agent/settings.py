@@ -59,6 +59,12 @@ class Settings:
     sds_socket: str = SDS_SOCKET
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     config_path: str = CONFIG_PATH
+    runtime: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Envoy's runtime values, by name."""
+    flush_seconds: float = 1.0
+    """How late, at most, a request is seen in a log; Istio's."""
+    flush_kilobytes: int = 0
+    """How much Envoy collects before it writes; 0 is Envoy's default."""
     mark: int = 0
     """Mark of Envoy's own connections, by which interception knows them; 0: it knows them by the user."""
 
@@ -96,6 +102,9 @@ def read(*, role: str, domain: str, env: Mapping[str, str] = os.environ, **flags
         xds_socket=env.get("MELTEMI_XDS_SOCKET", XDS_SOCKET),
         sds_socket=env.get("MELTEMI_SDS_SOCKET", SDS_SOCKET),
         identity=read_identity(env, seconds(env["SECRET_TTL"]) if "SECRET_TTL" in env else None),
+        runtime=cast("dict[str, str]", proxy.get("runtimeValues") or {}),
+        flush_seconds=seconds(proxy.get("fileFlushInterval", "1s")),
+        flush_kilobytes=int(proxy.get("fileFlushMinSizeKb") or 0),
         mark=int(env.get("MELTEMI_PROXY_MARK", "0")),
         config_path=str(proxy.get("configPath") or CONFIG_PATH),
         **said,

@@ -1,4 +1,4 @@
-"""Sidecar, WorkloadGroup and ProxyConfig (the last two are read and have no effect yet).
+"""Sidecar, and WorkloadGroup.
 
 Place:  model/traffic → check/sidecar, check/workload_entry
 API:    networking.istio.io v1, v1beta1, v1alpha3
@@ -135,18 +135,3 @@ class WorkloadGroup(Value, frozen=True, kw_only=True):
     metadata: ObjectMeta | None = None
     template: WorkloadEntry | None = None
     probe: ReadinessProbe | None = None
-
-
-class ProxyImage(Value, frozen=True, kw_only=True):
-    """Which build of the proxy."""
-
-    image_type: str = ""
-
-
-class ProxyConfig(Value, frozen=True, kw_only=True):
-    """Settings of proxies at their start."""
-
-    selector: WorkloadSelector | None = None
-    concurrency: int | None = None
-    environment_variables: tuple[tuple[str, str], ...] = ()
-    image: ProxyImage | None = None

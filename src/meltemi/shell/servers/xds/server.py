@@ -23,6 +23,8 @@ from google.protobuf import json_format
 from meltemi.core.model.proxy import Proxy
 from meltemi.core.model.resource import ResourceType
 from meltemi.core.xds.events import Request
+from meltemi.core.xds.recent import Recent
+from meltemi.shell.servers.xds.turns import Turns
 from meltemi.shell.sockets import short
 from meltemi.shell.users import held
 
@@ -31,6 +33,8 @@ log: Any = structlog.get_logger(__name__)
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 PROXY_UID = 1337
 """The user that Envoy runs as in a pod (Istio's): the only one, beside root, who may connect."""
+_MOST_REQUESTS = 16 << 20
+"""Bytes of requests that are kept with what they say: a crowd says the same, and a step is known by it."""
 _TYPES = {str(kind): kind for kind in ResourceType}
 _OPTIONS = (
     ("grpc.max_receive_message_length", 16 << 20),
@@ -92,6 +96,8 @@ class XdsServer:
         self._servers: dict[Path, grpc.aio.Server] = {}
         self._addresses: dict[Path, ExitStack] = {}
         """Holds the short name of a socket, which gRPC uses once more when it stops."""
+        self._turns = Turns()
+        self._requests: Recent[bytes, _Said] = Recent(_MOST_REQUESTS, lambda said: said.size)
 
     async def open(self, path: Path, identity: Identity) -> None:
         """Listen for one pod, whose proxy `identity` tells. A stale socket is replaced."""
@@ -175,13 +181,37 @@ class XdsServer:
         handle = await self._connect(identity, node)
         try:
             async with asyncio.TaskGroup() as tasks:
-                writing = tasks.create_task(_write(handle.session, context))
-                _hear(handle.session, message)
+                writing = tasks.create_task(self._write(handle.session, context))
+                message.ClearField("node")  # the rest is what others say too
+                self._hear(handle.session, message.SerializeToString(deterministic=True))
                 async for raw in requests:
-                    _hear(handle.session, discovery_pb2.DeltaDiscoveryRequest.FromString(raw))
+                    self._hear(handle.session, raw)
                 writing.cancel()
         finally:
             handle.close()
+
+    async def _write(self, session: Session, context: Context) -> None:
+        while True:
+            for response in await session.responses():
+                async with self._turns.turn(len(response)):
+                    await context.write(response)
+
+    def _hear(self, session: Session, raw: bytes) -> None:
+        said = self._requests.get(raw, lambda: _Said(raw))
+        if said.request:
+            session.on_request(said.request)
+
+
+class _Said:
+    """A request as a value; None for a type that is not served."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.size = len(raw)
+        message = discovery_pb2.DeltaDiscoveryRequest.FromString(raw)
+        kind = _TYPES.get(message.type_url)
+        self.request = _request(kind, message) if kind else None
+        if kind is None:
+            log.info("unknown resource type asked for", type=message.type_url)
 
 
 def _known(identity: Identity) -> Admit:
@@ -209,24 +239,12 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _hear(session: Session, message: discovery_pb2.DeltaDiscoveryRequest) -> None:
-    kind = _TYPES.get(message.type_url)
-    if kind is None:
-        log.info("unknown resource type asked for", type=message.type_url)
-        return
-    session.on_request(
-        Request(
-            type=kind,
-            subscribe=tuple(message.resource_names_subscribe),
-            unsubscribe=tuple(message.resource_names_unsubscribe),
-            initial=dict(message.initial_resource_versions),
-            nonce=message.response_nonce,
-            error=message.error_detail.message if message.HasField("error_detail") else "",
-        )
+def _request(kind: ResourceType, message: discovery_pb2.DeltaDiscoveryRequest) -> Request:
+    return Request(
+        type=kind,
+        subscribe=tuple(message.resource_names_subscribe),
+        unsubscribe=tuple(message.resource_names_unsubscribe),
+        initial=dict(message.initial_resource_versions),
+        nonce=message.response_nonce,
+        error=message.error_detail.message if message.HasField("error_detail") else "",
     )
-
-
-async def _write(session: Session, context: Context) -> None:
-    while True:
-        for response in await session.responses():
-            await context.write(response)

@@ -1,0 +1,56 @@
+"""The injector with what the mesh says at the moment.
+
+Place:  apps · engine (MeshConfig, ProxyConfigs) → [injection] → core/inject; called by servers/api and servers/webhook
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from meltemi.core.compose.mesh import mesh
+from meltemi.core.compose.proxy_configs import as_fields, layers, proxy_config
+from meltemi.core.engine.engine import Engine
+from meltemi.core.inject.config import InjectConfig
+from meltemi.core.inject.inject import Injection, inject
+from meltemi.core.inject.proxy_config import merged
+from meltemi.core.model.document import Key
+from meltemi.core.model.mesh import MeshConfig
+
+Tree = dict[str, Any]
+
+
+class Injector:
+    """Decides about pods; `own` are the settings that hold whatever the mesh says."""
+
+    def __init__(self, engine: Engine, own: InjectConfig) -> None:
+        self._engine = engine
+        self._own = own
+
+    def __call__(self, pod: Tree, *, namespace: str, namespace_labels: Mapping[str, str]) -> Injection:
+        """The answer to one pod, which is not changed. What is written later is for pods that are made later."""
+        metadata: Tree = pod.get("metadata") or {}
+        labels: Mapping[str, str] = metadata.get("labels") or {}
+        config = self._config(namespace, tuple(sorted(labels.items())))
+        return inject(pod, namespace=namespace, namespace_labels=namespace_labels, config=config)
+
+    def _config(self, namespace: str, labels: tuple[tuple[str, str], ...]) -> InjectConfig:
+        settings, found = mesh(self._engine), layers(self._engine, namespace, labels)
+        wide = merged(default_config(settings), *(self._fields(key) for key in found.wide))
+        return msgspec.structs.replace(
+            self._own,
+            outbound_port=settings.proxy_listen_port,
+            inbound_port=settings.proxy_inbound_listen_port,
+            merge_metrics=settings.enable_prometheus_merge,
+            proxy_config=tuple(wide.items()),
+            selected_proxy_config=tuple(self._fields(found.own).items()) if found.own else (),
+        )
+
+    def _fields(self, key: Key) -> Mapping[str, Any]:
+        written = proxy_config(self._engine, key)
+        return as_fields(written) if written else {}
+
+
+def default_config(settings: MeshConfig) -> Mapping[str, Any]:
+    """`defaultConfig` of the mesh as it is written, names in camelCase."""
+    return msgspec.json.decode(dict(settings.rest).get("defaultConfig", b"{}"))
