@@ -282,12 +282,12 @@ http:
 - route: [{destination: {host: echo}}]
 """)
 
-    # Each of two hosts fails a key once: a retry elsewhere fails always, one anywhere succeeds now and then.
-    other = [world.client.ask("echo", f"/other?fails=1&key=o{i}").status for i in range(20)]
-    anywhere = [world.client.ask("echo", f"/any?fails=1&key=a{i}").status for i in range(20)]
+    # Each of two hosts fails a key once, and one retry follows: elsewhere it fails, anywhere one of two succeeds. Who
+    # looks for another host gives up after five picks of the same (Envoy's host_selection_retry_max_attempts).
+    other = [world.client.ask("echo", f"/other?fails=1&key=o{i}").status for i in range(40)]
+    anywhere = [world.client.ask("echo", f"/any?fails=1&key=a{i}").status for i in range(40)]
 
-    assert set(other) == {503}
-    assert 200 in anywhere
+    assert other.count(200) < 6 <= anywhere.count(200)
 
 
 @shows(VS, "delay.fixedDelay", "delay.percentage.value", under="http[].fault.")
