@@ -19,7 +19,7 @@ NAMES = {
         *("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "WorkloadEntry", "WorkloadGroup"),
         *("Sidecar", "EnvoyFilter", "ProxyConfig"),
     ),
-    SECURITY: ("PeerAuthentication",),
+    SECURITY: ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"),
     EXTENSIONS: ("WasmPlugin", "TrafficExtension"),
 }
 

@@ -80,8 +80,8 @@ def test_a_faulty_document_is_refused_in_the_words_of_validate() -> None:
 
 def test_warnings_go_along() -> None:
     policy = {
-        "apiVersion": "security.istio.io/v1",
-        "kind": "AuthorizationPolicy",
+        "apiVersion": "telemetry.istio.io/v1",
+        "kind": "Telemetry",
         "metadata": {"name": "a"},
         "spec": {},
     }

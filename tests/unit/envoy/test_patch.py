@@ -110,16 +110,16 @@ PLACES = {
     #                      operation, filter, more                     → the neighbour before, after
     "before":             (("INSERT_BEFORE", ROUTER, ""),                None, ROUTER),
     "before of old name": (("INSERT_BEFORE", "envoy.router", ""),        None, ROUTER),
-    "after":              (("INSERT_AFTER", CORS, ""),                   CORS, "outbound.authentication"),
-    "first":              (("INSERT_FIRST", "", ""),                     "", CORS),
+    "after":              (("INSERT_AFTER", CORS, ""),                   CORS, "inbound.authentication"),
+    "first":              (("INSERT_FIRST", "", ""),                     "", "inbound.peer"),
     "after nothing said": (("INSERT_AFTER", "", ""),                     None, ROUTER),
-    "before nothing":     (("INSERT_BEFORE", "", ""),                    "", CORS),
+    "before nothing":     (("INSERT_BEFORE", "", ""),                    "", "inbound.peer"),
     "added":              (("ADD", "", ""),                              None, ROUTER),
-    "after authn":        (("ADD", "", ", filterClass: AUTHN"),          "outbound.authentication", None),
-    "after authz":        (("ADD", "", ", filterClass: AUTHZ"),          "outbound.authorization", None),
+    "after authn":        (("ADD", "", ", filterClass: AUTHN"),          "inbound.authentication", None),
+    "after authz":        (("ADD", "", ", filterClass: AUTHZ"),          "inbound.allow", None),
     "before stats":       (("ADD", "", ", filterClass: STATS"),          None, ROUTER),
-    "by Istio's name":    (("INSERT_AFTER", "envoy.filters.http.rbac", ""), "outbound.authorization", None),
-    "replaced":           (("REPLACE", CORS, ""),                        "", "outbound.authentication"),
+    "by Istio's name":    (("INSERT_AFTER", "envoy.filters.http.rbac", ""), "inbound.custom", None),
+    "replaced":           (("REPLACE", CORS, ""),                        "inbound.peer", "inbound.authentication"),
 }
 # fmt: on
 
@@ -127,7 +127,8 @@ PLACES = {
 @pytest.mark.parametrize(("how", "before", "after"), PLACES.values(), ids=PLACES)
 def test_where_a_filter_is_put(how: tuple[str, str, str], before: str | None, after: str | None) -> None:
     operation, sub, more = how
-    found = filters(compiled(envoy_filter(in_manager(operation, sub, value=http("mine"), more=more))))
+    text = envoy_filter(in_manager(operation, sub, value=http("mine"), more=more))
+    found = filters(compiled(text), "virtualInbound")
     i = found.index("mine")
 
     assert before is None or before == (found[i - 1] if i else "")

@@ -49,7 +49,7 @@ def test_lists_are_taken_apart_and_keep_their_places():
 @pytest.mark.parametrize(
     ("kind", "severity"),
     [
-        ("security.istio.io/v1\nkind: AuthorizationPolicy", Severity.WARNING),
+        ("telemetry.istio.io/v1\nkind: Telemetry", Severity.WARNING),
         ("config.istio.io/v1alpha2\nkind: denier", Severity.WARNING),
         ("autoscaling/v2\nkind: HorizontalPodAutoscaler", Severity.INFO),
         ("example.com/v1\nkind: Anything", Severity.INFO),

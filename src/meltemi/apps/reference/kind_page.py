@@ -18,6 +18,7 @@ from meltemi.apps.reference.limits import LIMITS
 from meltemi.apps.reference.texts_mesh import TEXTS as MESH
 from meltemi.apps.reference.texts_policies import TEXTS as POLICIES
 from meltemi.apps.reference.texts_routes import TEXTS as ROUTES
+from meltemi.apps.reference.texts_security import TEXTS as SECURITY
 from meltemi.core.check.effect import DEPRECATED
 from meltemi.core.model.tree import Free
 from meltemi.core.model.units import Percent, PortNumber, Seconds
@@ -30,7 +31,7 @@ _MESSAGE = re.compile(r"^(?:Message|Kubernetes,) [\w.]+[:,.]? ?")
 ShownBy = Callable[[str, str], str]
 """(kind, path) → the test that shows a field; empty where none does."""
 
-TEXTS = {**ROUTES, **POLICIES, **MESH}
+TEXTS = {**ROUTES, **POLICIES, **SECURITY, **MESH}
 WORDS: dict[Any, str] = {
     str: "text", bool: "boolean", int: "integer", float: "number", bytes: "bytes, base64", Seconds: "duration",
     Percent: "0 to 100", PortNumber: "port", Free: "object",
@@ -141,14 +142,21 @@ def _limits(kind: str, content: type[Value], attribute: str, path: str, hint: An
 
 def _shape(hint: Any) -> tuple[type[Value] | None, str, str]:
     """(class of the fields below, what the path gets, the type in words)."""
-    inner = _inner(hint)
-    many, keyed = _is_list(hint), _is_map(hint)
+    inner, written = _inner(hint), _present(hint)
+    many, keyed = _is_list(written), _is_map(written)
     below = inner if isinstance(inner, type) and issubclass(inner, Value) else None
     word = "object" if below else "text" if isinstance(inner, type) and issubclass(inner, StrEnum) else WORDS.get(inner)
     word = word or "integer or text"
     if keyed:
         return below, ".*" if below else "", f"map of {word}"
     return below, "[]" if many else "", f"list of {word}" if many else word
+
+
+def _present(hint: Any) -> Any:
+    """What a field holds where it is written."""
+    arguments = [one for one in typing.get_args(hint) if one is not type(None)]
+    optional = typing.get_origin(hint) in (typing.Union, types.UnionType) and len(arguments) == 1
+    return arguments[0] if optional else hint
 
 
 def _inner(hint: Any) -> Any:

@@ -5,6 +5,7 @@ Place:  parse/documents → [check/document] → check/validate
 
 from collections.abc import Iterator
 
+from meltemi.core.check.authorization_policy import DRY_RUN, check_authorization_policy
 from meltemi.core.check.context import Context
 from meltemi.core.check.destination_rule import check_destination_rule
 from meltemi.core.check.effect import check_effect
@@ -15,15 +16,18 @@ from meltemi.core.check.kube import check_kube
 from meltemi.core.check.mesh import check_mesh_map
 from meltemi.core.check.peer_authentication import check_peer_authentication
 from meltemi.core.check.report import at, error
+from meltemi.core.check.request_authentication import check_request_authentication
 from meltemi.core.check.service_entry import check_service_entry
 from meltemi.core.check.sidecar import check_sidecar
 from meltemi.core.check.virtual_service import check_virtual_service
 from meltemi.core.check.workload_group import check_proxy_config, check_workload_entry, check_workload_group
 from meltemi.core.model.document import Document, Path
 from meltemi.core.model.finding import Finding
-from meltemi.core.model.kinds import EXTENSIONS, NETWORKING, KindRole, kind_of
+from meltemi.core.model.kinds import EXTENSIONS, NETWORKING, SECURITY, KindRole, kind_of
 from meltemi.core.model.kube.namespace import ConfigMap
+from meltemi.core.model.security.authorization_policy import AuthorizationPolicy
 from meltemi.core.model.security.peer_authentication import PeerAuthentication
+from meltemi.core.model.security.request_authentication import RequestAuthentication
 from meltemi.core.model.traffic.destination_rule import DestinationRule
 from meltemi.core.model.traffic.envoy_filter import EnvoyFilter
 from meltemi.core.model.traffic.extension import TrafficExtension, WasmPlugin
@@ -35,7 +39,6 @@ from meltemi.core.model.traffic.virtual_service import VirtualService
 from meltemi.core.model.tree import Tree
 from meltemi.core.model.value import Value
 
-DRY_RUN = "istio.io/dry-run"
 REJECT = "internal.istio.io/webhook-always-reject"
 
 
@@ -47,12 +50,25 @@ def check_document_rules(document: Document[Value], tree: Tree) -> Iterator[Find
         yield from check_kube(document)
         if isinstance(document.spec, ConfigMap):
             yield from check_mesh_map(document.key, document.spec)
-    if isinstance(document.spec, PeerAuthentication):
-        yield from check_peer_authentication(document.spec)
+    if kind is not None and kind.group == SECURITY:
+        yield from _check_security(document.spec, context)
     if kind is not None and kind.group in (NETWORKING, EXTENSIONS):
         yield from _check_annotations(context)
         yield from _check_spec(document.spec, tree, context)
         yield from check_effect(document.key.kind, tree)
+
+
+def _check_security(spec: Value, context: Context) -> Iterator[Finding]:
+    match spec:
+        case PeerAuthentication() as spec:
+            yield from check_peer_authentication(spec)
+        case RequestAuthentication() as spec:
+            yield from check_request_authentication(spec)
+        case AuthorizationPolicy() as spec:
+            yield from check_authorization_policy(spec, context)
+        case _:
+            return
+    yield from _check_annotations(context)
 
 
 def _check_spec(spec: Value, tree: Tree, context: Context) -> Iterator[Finding]:
@@ -86,7 +102,7 @@ def _check_spec(spec: Value, tree: Tree, context: Context) -> Iterator[Finding]:
 def _check_annotations(context: Context) -> Iterator[Finding]:
     names = {name for name, _ in context.meta.annotations}
     place = Path("metadata.annotations")
-    if DRY_RUN in names:
+    if DRY_RUN in names and context.key.kind != "AuthorizationPolicy":
         tip = "remove the annotation"
         yield error("M1206", at(place, DRY_RUN), f"only an AuthorizationPolicy can be tried with {DRY_RUN!r}", tip)
     if REJECT in names:

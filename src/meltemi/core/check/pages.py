@@ -6,6 +6,7 @@ Place:  [check/pages] → check/catalogue
 
 from meltemi.core.check.pages_identity import IDENTITY
 from meltemi.core.check.pages_mesh import INJECTION, PROXIES, ROUTING, SIDECARS
+from meltemi.core.check.pages_security import SECURITY
 from meltemi.core.check.pages_traffic import DESTINATION_RULE, VALUES, VIRTUAL_SERVICE
 
 Page = tuple[str, str, str, str]
@@ -270,24 +271,6 @@ _LATER: tuple[Page, ...] = (
     ),
 )
 
-_SECURITY: tuple[Page, ...] = (
-    (
-        "M2901",
-        "error",
-        "ports of a PeerAuthentication",
-        "`portLevelMtls` names ports of the selected workloads by number: at least one, and with a selector.",
-    ),
-    (
-        "M2902",
-        "warning",
-        "an older policy decides",
-        (
-            "Of several PeerAuthentications for the same mesh, namespace or workload the oldest is in force (as in\n"
-            "Istio); this one has no effect there."
-        ),
-    ),
-)
-
 _MESH: tuple[Page, ...] = (
     ("M2501", "error", "setting of the mesh", "A setting of the mesh has a value that is not possible."),
     ("M2502", "info", "setting without effect yet", "The setting is known and has no effect yet."),
@@ -357,7 +340,7 @@ PAGES: tuple[Page, ...] = (
     *_GATEWAY,
     *_SERVICE_ENTRY,
     *_LATER,
-    *_SECURITY,
+    *SECURITY,
     *_MESH,
     *ROUTING,
     *SIDECARS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from meltemi.core.check.effect import DEPRECATED, WITHOUT_EFFECT
 from meltemi.core.model.kinds import KINDS, Kind, KindRole
-from meltemi.core.parse.mesh import IDLE, KEPT, KEPT_OF_HEADERS, KEPT_OF_PROXIES, REASONS
+from meltemi.core.parse.mesh import IDLE, KEPT, KEPT_OF_HEADERS, KEPT_OF_PROVIDERS, KEPT_OF_PROXIES, REASONS
 
 _HEAD = """# What takes effect
 
@@ -69,7 +69,12 @@ def _old() -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    places = (("", KEPT | IDLE), ("defaultConfig.", KEPT_OF_PROXIES), ("defaultConfig.proxyHeaders.", KEPT_OF_HEADERS))
+    places = (
+        ("", KEPT | IDLE),
+        ("defaultConfig.", KEPT_OF_PROXIES),
+        ("defaultConfig.proxyHeaders.", KEPT_OF_HEADERS),
+        ("extensionProviders[].", KEPT_OF_PROVIDERS),
+    )
     for place, names in places:
         for name in sorted(names):
             yield f"- `{place}{name}`" + (f": {REASONS[name]}" if name in REASONS else "")

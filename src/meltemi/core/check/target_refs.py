@@ -1,19 +1,38 @@
 """Rules for `targetRefs`: what a policy is for, in place of a selector.
 
-Place:  model/traffic/common → [check/target_refs] → check/{envoy_filter,extension}
+Place:  model/traffic/common → [check/target_refs] → check/{envoy_filter,extension,*_policy,*_authentication}
 Source: Istio, pkg/config/validation, validatePolicyTargetReferences
 """
 
 from collections.abc import Iterator
 
-from meltemi.core.check.report import at, error, warning
+from meltemi.core.check.names import check_selector
+from meltemi.core.check.report import ROOT, at, error, warning
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
+from meltemi.core.model.security.peer_authentication import WorkloadSelector
 from meltemi.core.model.traffic.common import PolicyTargetReference
 
 GATEWAY = ("gateway.networking.k8s.io", "Gateway")
 KNOWN = (("", "Service"), ("networking.istio.io", "ServiceEntry"), GATEWAY, (GATEWAY[0], "GatewayClass"))
 MOST = 16
+
+
+def check_place(
+    selector: WorkloadSelector | None, single: PolicyTargetReference | None, refs: tuple[PolicyTargetReference, ...]
+) -> Iterator[Finding]:
+    """For whom a policy is: a selector, `targetRef` (the first form) or `targetRefs`, and only one of them."""
+    name = "targetRef" if single else "targetRefs"
+    if single and refs:
+        message = "'targetRef' and 'targetRefs' exclude each other"
+        yield error("M2710", at(ROOT, "targetRef"), message, "keep 'targetRefs'")
+    if selector and (single or refs):
+        yield error("M2710", at(ROOT, name), f"'selector' and {name!r} exclude each other", "keep one of the two")
+    if selector:
+        yield from check_selector(selector.match_labels, at(ROOT, "selector", "matchLabels"))
+    if single:
+        yield from check_target_ref(single, at(ROOT, "targetRef"))
+    yield from check_target_refs(refs, at(ROOT, "targetRefs"))
 
 
 def check_target_refs(refs: tuple[PolicyTargetReference, ...], path: Path) -> Iterator[Finding]:

@@ -43,34 +43,50 @@ PEER = Place(name="peer")
 """Whether the caller came by mutual TLS, where the workload demands it (view/strict)."""
 AUTHENTICATION = Place(name="authentication")
 """Who asks."""
-AUTHORIZATION = Place(name="authorization")
-"""May they; refused before anything costs a call."""
+CUSTOM = Place(name="custom")
+"""Whether a provider is asked."""
+PROVIDER = Place(name="provider")
+"""What it says."""
+AUDIT = Place(name="audit")
+DENY = Place(name="deny")
+ALLOW = Place(name="allow")
 POLICY = Place(name="policy")
-"""May they, asked outside."""
-NETWORK_AUTHORIZATION = Place(name="authorization", network=True)
+"""May they, asked of adapters."""
+NETWORK_CUSTOM = Place(name="custom", network=True)
+NETWORK_PROVIDER = Place(name="provider", network=True)
+NETWORK_AUDIT = Place(name="audit", network=True)
+NETWORK_DENY = Place(name="deny", network=True)
+NETWORK_ALLOW = Place(name="allow", network=True)
 NETWORK_POLICY = Place(name="policy", network=True)
 
-PLACES = (PEER, AUTHENTICATION, AUTHORIZATION, POLICY, NETWORK_AUTHORIZATION, NETWORK_POLICY)
+DECIDING = (CUSTOM, PROVIDER, AUDIT, DENY, ALLOW)
+"""Authorization of requests, in Istio's order of evaluation."""
+NETWORK_DECIDING = (NETWORK_CUSTOM, NETWORK_PROVIDER, NETWORK_AUDIT, NETWORK_DENY, NETWORK_ALLOW)
 
-NOTHING: dict[Place, pb.Message] = {
-    PEER: pb.HTTPRBAC(),
-    AUTHENTICATION: pb.JwtAuthentication(),
-    AUTHORIZATION: pb.HTTPRBAC(),
-    POLICY: pb.HTTPRBAC(),
-    NETWORK_AUTHORIZATION: pb.NetworkRBAC(stat_prefix="authorization"),
-    NETWORK_POLICY: pb.NetworkRBAC(stat_prefix="policy"),
+_SERVING = (AUTHENTICATION, *DECIDING, POLICY, *NETWORK_DECIDING, NETWORK_POLICY)
+PLACES: dict[Side, tuple[Place, ...]] = {
+    Side.INBOUND: (PEER, *_SERVING),
+    Side.OUTBOUND: (POLICY, NETWORK_POLICY),
+    Side.GATEWAY: _SERVING,
 }
-"""What an extension is until something is decided: without rules neither asks nor refuses."""
+"""Who serves authenticates and authorizes, never who calls."""
+
+
+def nothing(place: Place) -> pb.Message:
+    """What an extension is until something is decided: without rules it neither asks nor refuses."""
+    if place is AUTHENTICATION:
+        return pb.JwtAuthentication()
+    return pb.NetworkRBAC(stat_prefix="tcp.") if place.network else pb.HTTPRBAC()
+
 
 KINDS: dict[Place, tuple[type[pb.Message], ...]] = {
-    PEER: (pb.HTTPRBAC,),
     AUTHENTICATION: (pb.JwtAuthentication,),
-    AUTHORIZATION: (pb.HTTPRBAC,),
+    PROVIDER: (pb.HTTPRBAC, pb.ExtAuthz),
     POLICY: (pb.HTTPRBAC, pb.ExtAuthz),
-    NETWORK_AUTHORIZATION: (pb.NetworkRBAC,),
+    NETWORK_PROVIDER: (pb.NetworkRBAC, pb.NetworkExtAuthz),
     NETWORK_POLICY: (pb.NetworkRBAC, pb.NetworkExtAuthz),
 }
-"""What may come to stand in a place: Envoy refuses everything else."""
+"""What may come to stand in a place: Envoy refuses everything else. In all others: RBAC alone."""
 
 
 def http_filters(
@@ -81,11 +97,9 @@ def http_filters(
     resolve = [_http(RESOLVER, resolver())] if by_name else []
     translate = [_http("envoy.filters.http.grpc_web", pb.GrpcWeb())] if grpc_web else []
     return [
-        *([_http_slot(PEER, side)] if side is Side.INBOUND else []),  # before anything is answered
+        *_slots((PEER,), side),  # before anything is answered
         _http(CORS, pb.Cors()),  # before who asks: a preflight carries no token and must not need one
-        _http_slot(AUTHENTICATION, side),  # what it finds, the next two read
-        _http_slot(AUTHORIZATION, side),
-        _http_slot(POLICY, side),
+        *_slots((AUTHENTICATION, *DECIDING, POLICY), side),  # who asks is found first: all others read it
         *translate,
         _http("envoy.filters.http.grpc_stats", _grpc_stats()),
         _http(FAULT, pb.HTTPFault()),  # after policy: an injected fault must not hide a denial
@@ -97,14 +111,17 @@ def http_filters(
 
 def network_filters(side: Side) -> list[pb.Filter]:
     """What stands before the last filter of a chain of bytes."""
-    return [_network_slot(NETWORK_AUTHORIZATION, side), _network_slot(NETWORK_POLICY, side)]
+    return [
+        pb.Filter(name=place.extension(side), config_discovery=_discovery(place))
+        for place in PLACES[side]
+        if place.network
+    ]
 
 
 def extension(place: Place, side: Side, config: pb.Message | None = None) -> pb.TypedExtensionConfig:
     """What stands in a place; without `config` it does nothing."""
-    return pb.TypedExtensionConfig(
-        name=place.extension(side), typed_config=pb.any_of(NOTHING[place] if config is None else config)
-    )
+    written = nothing(place) if config is None else config
+    return pb.TypedExtensionConfig(name=place.extension(side), typed_config=pb.any_of(written))
 
 
 def _grpc_stats() -> pb.GrpcStats:
@@ -117,13 +134,15 @@ def _http(name: str, config: pb.Message) -> pb.HttpFilter:
     return pb.HttpFilter(name=name, typed_config=pb.any_of(config))
 
 
-def _http_slot(place: Place, side: Side) -> pb.HttpFilter:
-    return pb.HttpFilter(name=place.extension(side), config_discovery=_discovery(place))
-
-
-def _network_slot(place: Place, side: Side) -> pb.Filter:
-    return pb.Filter(name=place.extension(side), config_discovery=_discovery(place))
+def _slots(places: tuple[Place, ...], side: Side) -> list[pb.HttpFilter]:
+    """The filters of those places that a side has."""
+    return [
+        pb.HttpFilter(name=place.extension(side), config_discovery=_discovery(place))
+        for place in places
+        if place in PLACES[side]
+    ]
 
 
 def _discovery(place: Place) -> pb.ExtensionConfigSource:
-    return pb.ExtensionConfigSource(config_source=pb.ads(), type_urls=[pb.type_url(kind) for kind in KINDS[place]])
+    kinds = KINDS.get(place) or ((pb.NetworkRBAC,) if place.network else (pb.HTTPRBAC,))
+    return pb.ExtensionConfigSource(config_source=pb.ads(), type_urls=[pb.type_url(kind) for kind in kinds])

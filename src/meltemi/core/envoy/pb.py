@@ -26,6 +26,7 @@ from envoy.config.core.v3.base_pb2 import (
 )
 from envoy.config.core.v3.config_source_pb2 import V3, ApiConfigSource, ConfigSource, ExtensionConfigSource
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.config.core.v3.grpc_service_pb2 import GrpcService
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
 from envoy.config.core.v3.proxy_protocol_pb2 import ProxyProtocolConfig
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
@@ -40,7 +41,8 @@ from envoy.config.listener.v3.listener_components_pb2 import (
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.rbac.v3.rbac_pb2 import RBAC as RBACRules  # noqa: N811  (a message)
 from envoy.config.rbac.v3.rbac_pb2 import Action as RBACAction
-from envoy.config.rbac.v3.rbac_pb2 import Permission
+from envoy.config.rbac.v3.rbac_pb2 import Permission, Principal
+from envoy.config.rbac.v3.rbac_pb2 import Policy as RBACPolicy
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
     HeaderMatcher,
@@ -86,6 +88,7 @@ from envoy.extensions.filters.network.rbac.v3.rbac_pb2 import RBAC as NetworkRBA
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.extensions.matching.common_inputs.network.v3.network_inputs_pb2 import DestinationPortInput
 from envoy.extensions.matching.input_matchers.runtime_fraction.v3.runtime_fraction_pb2 import RuntimeFraction
+from envoy.extensions.path.match.uri_template.v3.uri_template_match_pb2 import UriTemplateMatchConfig
 from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
 from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2 import (
     PreviousPrioritiesConfig,
@@ -109,8 +112,12 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import (
     HttpProtocolOptions as UpstreamHttpOptions,
 )
 from envoy.service.runtime.v3.rtds_pb2 import Runtime
+from envoy.type.matcher.v3.metadata_pb2 import MetadataMatcher
+from envoy.type.matcher.v3.path_pb2 import PathMatcher
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from envoy.type.matcher.v3.value_pb2 import ListMatcher, OrMatcher, ValueMatcher
+from envoy.type.v3.http_status_pb2 import StatusCode
 from envoy.type.v3.percent_pb2 import FractionalPercent, Percent
 from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any
@@ -159,6 +166,7 @@ __all__ = [
     "FilterChain",
     "FilterChainMatch",
     "FractionalPercent",
+    "GrpcService",
     "GrpcStats",
     "GrpcWeb",
     "HTTPFault",
@@ -174,6 +182,7 @@ __all__ = [
     "HttpProtocolOptions",
     "JwtAuthentication",
     "LbEndpoint",
+    "ListMatcher",
     "Listener",
     "ListenerFilter",
     "ListenerFilterChainMatchPredicate",
@@ -182,19 +191,24 @@ __all__ = [
     "Matcher",
     "Message",
     "Metadata",
+    "MetadataMatcher",
     "NetworkExtAuthz",
     "NetworkRBAC",
+    "OrMatcher",
     "OriginalDst",
     "OutlierDetection",
+    "PathMatcher",
     "Percent",
     "Permission",
     "PreviousHostsPredicate",
     "PreviousPrioritiesConfig",
+    "Principal",
     "ProxyProtocolConfig",
     "ProxyProtocolListener",
     "ProxyProtocolUpstreamTransport",
     "QueryParameterMatcher",
     "RBACAction",
+    "RBACPolicy",
     "RBACRules",
     "RawBuffer",
     "RedirectAction",
@@ -214,6 +228,7 @@ __all__ = [
     "Secret",
     "SetFilterState",
     "SocketAddress",
+    "StatusCode",
     "StringMatcher",
     "Struct",
     "SubjectAltNameMatcher",
@@ -226,6 +241,8 @@ __all__ = [
     "UInt32Value",
     "UpstreamHttpOptions",
     "UpstreamTlsContext",
+    "UriTemplateMatchConfig",
+    "ValueMatcher",
     "VirtualHost",
     "XdsExtension",
     "ads",

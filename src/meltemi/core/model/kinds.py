@@ -11,7 +11,9 @@ from meltemi.core.model.kube.pod import Pod
 from meltemi.core.model.kube.service import Service
 from meltemi.core.model.kube.workload import CronJob, DaemonSet, Deployment, Job, ReplicaSet, StatefulSet
 from meltemi.core.model.later import LATER
+from meltemi.core.model.security.authorization_policy import AuthorizationPolicy
 from meltemi.core.model.security.peer_authentication import PeerAuthentication
+from meltemi.core.model.security.request_authentication import RequestAuthentication
 from meltemi.core.model.traffic.destination_rule import DestinationRule
 from meltemi.core.model.traffic.envoy_filter import EnvoyFilter
 from meltemi.core.model.traffic.extension import TrafficExtension, WasmPlugin
@@ -127,6 +129,22 @@ _EFFECTIVE = (
         "peerauthentications",
         "pa",
         PeerAuthentication,
+        group=SECURITY,
+        versions=("v1", "v1beta1"),
+    ),
+    _mesh(
+        "AuthorizationPolicy",
+        "authorizationpolicies",
+        "ap",
+        AuthorizationPolicy,
+        group=SECURITY,
+        versions=("v1", "v1beta1"),
+    ),
+    _mesh(
+        "RequestAuthentication",
+        "requestauthentications",
+        "ra",
+        RequestAuthentication,
         group=SECURITY,
         versions=("v1", "v1beta1"),
     ),

@@ -8,8 +8,6 @@ Row = tuple[str, str, tuple[str, ...], str, tuple[str, ...], bool]
 """Group, kind, versions, plural, short names, namespaced."""
 
 _ISTIO: tuple[Row, ...] = (
-    ("security.istio.io", "AuthorizationPolicy", ("v1", "v1beta1"), "authorizationpolicies", ("ap",), True),
-    ("security.istio.io", "RequestAuthentication", ("v1", "v1beta1"), "requestauthentications", ("ra",), True),
     ("telemetry.istio.io", "Telemetry", ("v1", "v1alpha1"), "telemetries", ("telemetry",), True),
     ("extensions.istio.io", "WasmPlugin", ("v1alpha1",), "wasmplugins", (), True),
     ("extensions.istio.io", "TrafficExtension", ("v1alpha1",), "trafficextensions", (), True),

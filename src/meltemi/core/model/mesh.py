@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from meltemi.core.model.mesh_providers import ExtensionProvider
 from meltemi.core.model.mesh_proxy import DefaultConfig
 from meltemi.core.model.traffic.destination_rule import LocalityLoadBalancerSetting, TcpKeepalive, TrafficPolicy
 from meltemi.core.model.traffic.virtual_service import HTTPRetry
@@ -172,6 +173,8 @@ class MeshConfig(Value, frozen=True, kw_only=True):
     """What metrics of clusters to the own workload are called; `%SERVICE%` and the like stand for it."""
     outbound_cluster_stat_name: str = ""
     """What metrics of clusters to services are called."""
+    extension_providers: tuple[ExtensionProvider, ...] = ()
+    """Services that policies ask, by name."""
     enable_prometheus_merge: bool = True
     """The agent serves the application's metrics with the proxy's."""
     default_config: DefaultConfig = DefaultConfig()

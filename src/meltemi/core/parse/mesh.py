@@ -10,8 +10,9 @@ import msgspec
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Severity
 from meltemi.core.model.mesh import MeshConfig
+from meltemi.core.model.mesh_providers import ExtensionProvider
 from meltemi.core.model.mesh_proxy import DefaultConfig, ProxyHeaders
-from meltemi.core.model.tree import Tree, camel, field
+from meltemi.core.model.tree import Tree, camel, field, item
 from meltemi.core.model.value import Value
 from meltemi.core.parse.decode import decode, fields_of
 from meltemi.core.parse.faults import Faults, did_you_mean
@@ -29,7 +30,6 @@ KEPT = frozenset(
         "defaultProviders",
         "disableEnvoyListenerLog",
         "enableEnvoyAccessLogService",
-        "extensionProviders",
         "hboneSettings",
         "ingressClass",
         "ingressControllerMode",
@@ -94,6 +94,24 @@ KEPT_OF_PROXIES = frozenset(
     }
 )
 """Settings of `defaultConfig` that Istio documents and that have no type here."""
+KEPT_OF_PROVIDERS = frozenset(
+    {
+        "datadog",
+        "envoyFileAccessLog",
+        "envoyHttpAls",
+        "envoyOtelAls",
+        "envoyTcpAls",
+        "lightstep",
+        "opencensus",
+        "opentelemetry",
+        "prometheus",
+        "sds",
+        "skywalking",
+        "stackdriver",
+        "zipkin",
+    }
+)
+"""Kinds of `extensionProviders` that Istio documents and that have no type here."""
 KEPT_OF_HEADERS = frozenset({"metadataExchangeHeaders", "preserveHttp1HeaderCase"})
 """The same of `defaultConfig.proxyHeaders`."""
 REASONS = {
@@ -112,7 +130,7 @@ REASONS = {
     "ingressControllerMode": "Ingresses of Kubernetes have no effect: write a Gateway",
 }
 """Why a setting has no effect, or what to do instead, where that is known."""
-_PROXY, _HEADERS = "defaultConfig", "proxyHeaders"
+_PROXY, _HEADERS, _PROVIDERS = "defaultConfig", "proxyHeaders", "extensionProviders"
 
 
 def decode_mesh_config(tree: Tree, faults: Faults) -> MeshConfig:
@@ -127,6 +145,8 @@ def decode_mesh_config(tree: Tree, faults: Faults) -> MeshConfig:
         if camel(name) == _PROXY and isinstance(value, dict):
             typed[name] = _of_proxies(value, faults)
             rest[_PROXY] = {camel(one): what for one, what in value.items()}
+        if camel(name) == _PROVIDERS and isinstance(value, list):
+            typed[name] = [_of_provider(one, i, faults) for i, one in enumerate(value)]
     config = decode(MeshConfig, cast("Tree", typed), ROOT, faults, strict=True) or MeshConfig()
     kept = tuple(sorted((name, msgspec.json.encode(value)) for name, value in rest.items()))
     return msgspec.structs.replace(config, rest=kept)
@@ -139,6 +159,14 @@ def _of_proxies(tree: dict[str, Tree], faults: Faults) -> Tree:
         if camel(name) == _HEADERS and isinstance(value, dict):
             typed[name] = _split(value, ProxyHeaders, KEPT_OF_HEADERS, field(PROXY, _HEADERS), faults)[0]
     return cast("Tree", typed)
+
+
+def _of_provider(tree: Tree, i: int, faults: Faults) -> Tree:
+    """Of one of `extensionProviders`, what has a type."""
+    if not isinstance(tree, dict):
+        return tree
+    path = item(field(ROOT, _PROVIDERS), i)
+    return cast("Tree", _split(tree, ExtensionProvider, KEPT_OF_PROVIDERS, path, faults)[0])
 
 
 def _split(

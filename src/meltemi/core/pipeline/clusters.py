@@ -5,20 +5,23 @@ Place:  view/cluster → envoy/cluster → [pipeline/clusters] → pipeline/slot
 
 from collections.abc import Iterator
 
+from meltemi.core.compose.attachments import Labels
+from meltemi.core.compose.authorization import policies_of
 from meltemi.core.compose.destination_rules import rules_for, selector_names, subset_names
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import port_of, service
 from meltemi.core.compose.visibility import visible_hosts
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.cluster import cluster_message
-from meltemi.core.model.proxy import Role, Scope
+from meltemi.core.model.proxy import Role, Scope, Sight
 from meltemi.core.model.registry.service import AppProtocol, Resolution
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.model.value import Value
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
+from meltemi.core.view.authorizer import asking
 from meltemi.core.view.cluster import black_hole, outbound_cluster, passthrough
-from meltemi.core.view.destination import seen_ports
+from meltemi.core.view.destination import ports, seen_ports
 from meltemi.core.view.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER
 from meltemi.core.view.traffic_policy import Aim
 
@@ -34,16 +37,24 @@ class Wanted(Value, frozen=True, kw_only=True):
 def wanted_clusters(e: Engine, scope: Scope) -> Iterator[Wanted]:
     """Every outbound cluster of a scope."""
     router = scope.role is Role.ROUTER
-    for host in e.get(visible_hosts, scope.sight):
+    hidden = e.get(asked_hosts, scope.sight, scope.namespace, scope.labels)
+    for host in (*e.get(visible_hosts, scope.sight), *hidden):
         asked = e.get(selector_names, host, scope.namespace)
         labels = tuple(pair for pair in scope.labels if pair[0] in asked)
         rules = e.get(rules_for, host, scope.namespace, labels)
         subsets = ("", *e.get(subset_names, rules))
-        for port in e.get(seen_ports, host, scope.sight):
+        for port in e.get(ports, host) if host in hidden else e.get(seen_ports, host, scope.sight):
             gateway = router and e.get(differs_for_gateways, host, port)
             for subset in subsets:
                 aim = Aim(host=host, port=port, subset=subset, rules=rules)
                 yield Wanted(aim=aim, gateway=gateway)
+
+
+def asked_hosts(e: Engine, sight: Sight, namespace: str, labels: Labels) -> tuple[str, ...]:
+    """Hosts that policies of the workload ask, and that it does not see itself."""
+    applied = e.get(policies_of, namespace, labels).custom
+    to = e.get(asking, applied).authorizer if applied else None
+    return () if to is None or to.host in e.get(visible_hosts, sight) else (to.host,)
 
 
 def differs_for_gateways(e: Engine, host: str, port: int) -> bool:

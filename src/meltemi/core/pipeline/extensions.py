@@ -1,36 +1,92 @@
-"""The extensions in a scope's filter chains: what security and policy decide. Of policy nothing is decided yet.
+"""The extensions in a scope's filter chains: what security and policy decide.
 
-Place:  envoy/{filters,strict} → [pipeline/extensions] → pipeline/slots
+Place:  view/{authorization,strict}, envoy/{authorization,filters,strict} → [pipeline/extensions] → pipeline/slots
 """
 
+from meltemi.core.compose.authorization import Applied, Policies, origins, policies_of
 from meltemi.core.compose.peer_authentication import PeerModes, modes_of
 from meltemi.core.engine.engine import Engine
-from meltemi.core.envoy.filters import PEER, PLACES, Place, Side, extension
+from meltemi.core.envoy.authorization import http_rules, network_rules
+from meltemi.core.envoy.filters import (
+    ALLOW,
+    AUDIT,
+    CUSTOM,
+    DENY,
+    NETWORK_ALLOW,
+    NETWORK_AUDIT,
+    NETWORK_CUSTOM,
+    NETWORK_DENY,
+    NETWORK_PROVIDER,
+    PEER,
+    PLACES,
+    PROVIDER,
+    Place,
+    Side,
+    extension,
+)
 from meltemi.core.envoy.strict import demand_message
 from meltemi.core.model.proxy import Role, Scope
 from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.model.security.authorization_policy import Action
+from meltemi.core.pipeline.authorizers import custom_body, provider_body
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
+from meltemi.core.view.authorization import Policy, policies
 from meltemi.core.view.strict import demand
 
 SIDES = {Role.SIDECAR: (Side.INBOUND, Side.OUTBOUND), Role.ROUTER: (Side.GATEWAY,)}
+SERVING = {Role.SIDECAR: Side.INBOUND, Role.ROUTER: Side.GATEWAY}
+"""Where others are let in."""
+RULES: dict[Place, Action] = {
+    AUDIT: Action.AUDIT,
+    DENY: Action.DENY,
+    ALLOW: Action.ALLOW,
+    NETWORK_AUDIT: Action.AUDIT,
+    NETWORK_DENY: Action.DENY,
+    NETWORK_ALLOW: Action.ALLOW,
+}
 
 
 def extension_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """One extension for each place on each side of the proxy."""
-    places = [(place, side) for side in SIDES[scope.role] for place in PLACES if place is not PEER]
-    idle = (_slot(place, side, Call(function=extension_body, args=(place, side))) for place, side in places)
-    if scope.role is not Role.SIDECAR:
-        return tuple(idle)
-    modes = e.get(modes_of, scope.namespace, scope.labels)
-    return (*idle, _slot(PEER, Side.INBOUND, Call(function=peer_body, args=(modes,))))
+    decided = _decided(e, scope)
+    places = [(place, side) for side in SIDES[scope.role] for place in PLACES[side]]
+    return tuple(
+        Slot(
+            type=ResourceType.EXTENSION,
+            name=place.extension(side),
+            body=decided.get((place, side)) or Call(function=idle_body, args=(place, side)),
+        )
+        for place, side in places
+    )
 
 
-def _slot(place: Place, side: Side, body: Call) -> Slot:
-    return Slot(type=ResourceType.EXTENSION, name=place.extension(side), body=body)
+def _decided(e: Engine, scope: Scope) -> dict[tuple[Place, Side], Call]:
+    """The places where something is decided."""
+    side = SERVING[scope.role]
+    found = e.get(policies_of, scope.namespace, scope.labels)
+    calls = {
+        (place, side): Call(function=rules_body, args=(place, side, action, some))
+        for place, action in RULES.items()
+        if (some := _those(found, action))
+    }
+    if found.custom:
+        for place in (CUSTOM, NETWORK_CUSTOM):
+            calls[place, side] = Call(function=custom_body, args=(place, side, found.custom))
+        for place in (PROVIDER, NETWORK_PROVIDER):
+            calls[place, side] = Call(function=provider_body, args=(place, side, found.custom))
+    if scope.role is Role.SIDECAR:
+        modes = e.get(modes_of, scope.namespace, scope.labels)
+        calls[PEER, side] = Call(function=peer_body, args=(modes,))
+    return calls
 
 
-def extension_body(e: Engine, place: Place, side: Side) -> Resource:  # every derived function takes the engine
+def _those(found: Policies, action: Action) -> tuple[Applied, ...]:
+    by_action = {Action.AUDIT: found.audit, Action.DENY: found.deny, Action.ALLOW: found.allow}
+    return by_action[action]
+
+
+def idle_body(e: Engine, place: Place, side: Side) -> Resource:  # every derived function takes the engine
     """What stands in one place: nothing that asks or refuses."""
     return resource_of(ResourceType.EXTENSION, extension(place, side))
 
@@ -40,3 +96,18 @@ def peer_body(e: Engine, modes: PeerModes) -> Resource:
     settled = e.get(demand, modes)
     message = extension(PEER, Side.INBOUND, demand_message(settled))
     return resource_of(ResourceType.EXTENSION, message, origin=modes.origin)
+
+
+def rules_body(e: Engine, place: Place, side: Side, action: Action, applied: tuple[Applied, ...]) -> Resource:
+    """The rules of one action, those that are only tried beside those in force."""
+    enforced = _rules(e, tuple(one for one in applied if not one.tried), place.network)
+    tried = _rules(e, tuple(one for one in applied if one.tried), place.network)
+    write = network_rules if place.network else http_rules
+    message = extension(place, side, write(action, enforced, tried))
+    return resource_of(ResourceType.EXTENSION, message, origin=origins(applied))
+
+
+def _rules(e: Engine, applied: tuple[Applied, ...], network: bool) -> tuple[Policy, ...] | None:
+    if not applied:
+        return None
+    return tuple(policy for one in applied for policy in e.get(policies, one.key, network))

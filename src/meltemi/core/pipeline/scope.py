@@ -5,6 +5,7 @@ Place:  model/proxy Proxy → [pipeline/scope] → pipeline/slots
 
 from ipaddress import ip_address
 
+from meltemi.core.compose.authorization import authorization_labels
 from meltemi.core.compose.destination_rules import rule_heads
 from meltemi.core.compose.envoy_filters import filter_labels, filter_sets
 from meltemi.core.compose.gateways import selections
@@ -61,7 +62,7 @@ def selecting_labels(e: Engine) -> frozenset[str]:
     found = (
         {name for h in e.get(rule_heads) for name, _ in h.selector} | e.get(peer_selectors) | e.get(sidecar_selectors)
     )
-    found |= e.get(filter_labels)
+    found |= e.get(filter_labels) | e.get(authorization_labels)
     found |= {name for chosen in e.get(selections) for name, _ in chosen.selector}
     for h in e.get(heads):
         found |= e.get(label_names, h.key) | e.get(connection_labels, h.key)

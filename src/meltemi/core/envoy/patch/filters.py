@@ -7,7 +7,7 @@ from collections.abc import MutableSequence, Sequence
 from typing import TypeVar, cast
 
 from meltemi.core.envoy import pb
-from meltemi.core.envoy.filters import AUTHENTICATION, AUTHORIZATION, Side
+from meltemi.core.envoy.filters import ALLOW, AUTHENTICATION, Side
 from meltemi.core.envoy.hcm import FILTER as MANAGER
 from meltemi.core.envoy.hcm import filter_of
 from meltemi.core.envoy.patch.edit import Hits, edited, replace_all, value_of
@@ -21,7 +21,7 @@ AnyFilter = TypeVar("AnyFilter", pb.ListenerFilter, pb.Filter, pb.HttpFilter)
 ROUTER = "envoy.filters.http.router"
 _LAST = frozenset({ROUTER, MANAGER, TCP_PROXY})
 """Nothing may follow these: Envoy would refuse it."""
-_AFTER = {FilterClass.AUTHN: AUTHENTICATION, FilterClass.AUTHZ: AUTHORIZATION}
+_AFTER = {FilterClass.AUTHN: AUTHENTICATION, FilterClass.AUTHZ: ALLOW}
 
 
 def patch_listener_filters(written: pb.Listener, patches: Sequence[Patch], hits: Hits) -> None:

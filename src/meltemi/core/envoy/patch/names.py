@@ -8,13 +8,20 @@ from meltemi.core.envoy import filters
 from meltemi.core.envoy.filters import Side
 
 _PLACES = {
-    "envoy.filters.http.jwt_authn": filters.AUTHENTICATION,
-    "istio_authn": filters.AUTHENTICATION,
-    "envoy.filters.http.rbac": filters.AUTHORIZATION,
-    "envoy.filters.network.rbac": filters.NETWORK_AUTHORIZATION,
+    "envoy.filters.http.jwt_authn": (filters.AUTHENTICATION,),
+    "istio_authn": (filters.AUTHENTICATION,),
+    "envoy.filters.http.rbac": (filters.CUSTOM, filters.AUDIT, filters.DENY, filters.ALLOW),
+    "envoy.filters.http.ext_authz": (filters.PROVIDER,),
+    "envoy.filters.network.rbac": (
+        filters.NETWORK_CUSTOM,
+        filters.NETWORK_AUDIT,
+        filters.NETWORK_DENY,
+        filters.NETWORK_ALLOW,
+    ),
+    "envoy.filters.network.ext_authz": (filters.NETWORK_PROVIDER,),
 }
 """Their filters → the places that have the same task here, and are filled by extensions."""
-_SLOTS = {name: {place.extension(side) for side in Side} for name, place in _PLACES.items()}
+_SLOTS = {name: {place.extension(side) for place in places for side in Side} for name, places in _PLACES.items()}
 _OLD = {
     f"envoy.{old}": f"envoy.filters.{new}"
     for old, new in (

@@ -1,0 +1,70 @@
+"""Rules for JSON Web Key Sets that are written into a document.
+
+Place:  [check/jwks] → check/request_authentication, shell/jwks
+Source: RFC 7517, RFC 7518 section 6, RFC 8037
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from typing import cast
+
+from meltemi.core.check.report import error, warning
+from meltemi.core.model.document import Path
+from meltemi.core.model.finding import Finding
+from meltemi.core.model.tree import Tree
+
+MAX_SET = 1 << 20
+"""Characters."""
+MEMBERS = {"RSA": ("n", "e"), "EC": ("x", "y"), "OKP": ("x",), "oct": ("k",)}
+"""Kind of key → members that are numbers as base64url."""
+PRIVATE = {"RSA": ("d",), "EC": ("d",), "OKP": ("d",), "oct": ()}
+
+
+def check_jwks(text: str, path: Path) -> Iterator[Finding]:
+    """A set of public keys."""
+    keys = keys_of(text)
+    if keys is None:
+        tip = 'write {"keys": […]} with the issuer\'s public keys'
+        yield error("M2912", path, "this is no JSON Web Key Set", tip)
+        return
+    if not keys:
+        yield warning("M2912", path, "the set is empty: no token of this issuer can be sound")
+    for i, key in enumerate(keys):
+        yield from _check_key(key, i, path)
+
+
+def keys_of(text: str) -> list[Tree] | None:
+    """The keys of a set; None for what is no set, or is too large."""
+    if len(text) > MAX_SET:
+        return None
+    try:
+        found = cast("Tree", json.loads(text))
+    except (ValueError, RecursionError):
+        return None
+    keys = found.get("keys") if isinstance(found, dict) else None
+    return keys if isinstance(keys, list) else None
+
+
+def _check_key(key: Tree, i: int, path: Path) -> Iterator[Finding]:
+    kind = key.get("kty") if isinstance(key, dict) else None
+    if not isinstance(key, dict) or not isinstance(kind, str) or kind not in MEMBERS:
+        yield error("M2912", path, f"key {i} is of no known kind", f"known: {', '.join(MEMBERS)}")
+        return
+    for name in MEMBERS[kind]:
+        if not _is_number(key.get(name)):
+            yield error("M2912", path, f"{name!r} of key {i} ({kind}) is missing or no base64url")
+    if any(name in key for name in PRIVATE[kind]):
+        message = f"key {i} is a private one: who reads the configuration can sign tokens"
+        yield warning("M2913", path, message, "replace the key, and write its public half only")
+
+
+def _is_number(written: Tree) -> bool:
+    if not isinstance(written, str) or not written:
+        return False
+    try:
+        base64.b64decode(written + "=" * (-len(written) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True

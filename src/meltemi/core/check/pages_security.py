@@ -1,0 +1,130 @@
+"""The texts of the codes M29: security.istio.io.
+
+Place:  [check/pages_security] → check/pages
+"""
+
+SECURITY: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "M2901",
+        "error",
+        "ports of a PeerAuthentication",
+        "`portLevelMtls` names ports of the selected workloads by number: at least one, and with a selector.",
+    ),
+    (
+        "M2902",
+        "warning",
+        "an older policy decides",
+        (
+            "Of several PeerAuthentications for the same mesh, namespace or workload the oldest is in force (as in\n"
+            "Istio); this one has no effect there."
+        ),
+    ),
+    (
+        "M2903",
+        "error",
+        "action of an AuthorizationPolicy",
+        (
+            "DENY and CUSTOM without `rules` are for no request (`rules: [{}]` is for every one), and a `provider`\n"
+            "is asked by CUSTOM only. ALLOW without rules is possible: it allows nobody."
+        ),
+    ),
+    (
+        "M2904",
+        "error, or warning for AUDIT and CUSTOM",
+        "dry run",
+        (
+            "The annotation `istio.io/dry-run` says whether a policy is only tried: `true` or `false`. What would be\n"
+            "refused is counted and refused nowhere. AUDIT refuses nobody, so it takes effect all the same;\n"
+            "a CUSTOM policy that is only tried has none."
+        ),
+    ),
+    (
+        "M2905",
+        "error",
+        "nothing is asked",
+        (
+            "A list that is written and empty, a source or an operation without any field, or an empty value. What\n"
+            "it is to match is not clear, and a guess would let somebody in or shut somebody out."
+        ),
+    ),
+    (
+        "M2906",
+        "error",
+        "service accounts",
+        (
+            "`serviceAccounts` are `NAMESPACE/ACCOUNT`, or `ACCOUNT` in the policy's namespace: in full, at most 16,\n"
+            "and not beside `principals` or `namespaces` of the same source."
+        ),
+    ),
+    (
+        "M2907",
+        "warning",
+        "'*' is taken literally",
+        (
+            "`*` alone is any value, at the end it makes a prefix, at the beginning a suffix. Anywhere else it is the\n"
+            "character itself."
+        ),
+    ),
+    (
+        "M2908",
+        "warning",
+        "refuses all of TCP",
+        (
+            "A DENY rule that asks for nothing but HTTP (methods, paths, hosts, headers, tokens) refuses every\n"
+            "connection to a port that is not HTTP: there is nothing to tell them apart by, and what refuses must not\n"
+            "refuse less than it says. Name the ports that it is for."
+        ),
+    ),
+    (
+        "M2909",
+        "error",
+        "unknown attribute",
+        "The `key` of a condition is no attribute, or its brackets are not closed. The help lists those that are.",
+    ),
+    (
+        "M2910",
+        "error",
+        "template of a path",
+        (
+            "In a path `{*}` is one segment and `{**}` any number of them. A segment is one of the two or a literal,\n"
+            "and no operator follows `{**}`."
+        ),
+    ),
+    (
+        "M2911",
+        "error",
+        "rule for tokens",
+        (
+            "An issuer, an audience, an address or a place of a token has a value that is not possible. `jwksUri` is\n"
+            "the address of a key set (`https://…`), `jwks` is a key set itself; one rule has one of them."
+        ),
+    ),
+    (
+        "M2912",
+        "error, or warning for an empty set",
+        "key set",
+        (
+            '`jwks` is a JSON Web Key Set: `{"keys": […]}`, each key with its kind (`kty`: RSA, EC, OKP, oct) and\n'
+            "that kind's members (RFC 7517, RFC 7518)."
+        ),
+    ),
+    (
+        "M2913",
+        "warning",
+        "private key in a key set",
+        (
+            "A key has its private half too. Who may read the configuration may then sign tokens. Replace the key,\n"
+            "and write its public half."
+        ),
+    ),
+    (
+        "M2914",
+        "warning",
+        "provider of CUSTOM",
+        (
+            "A CUSTOM policy names a provider that the mesh settings do not have, or that cannot be asked, or one\n"
+            "workload is to ask several. What the policy is for is refused until that is mended."
+        ),
+    ),
+)
+"""Code, severity, name, text."""
