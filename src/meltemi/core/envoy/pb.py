@@ -69,7 +69,13 @@ from envoy.extensions.filters.http.ext_authz.v3.ext_authz_pb2 import ExtAuthz
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
 from envoy.extensions.filters.http.grpc_web.v3.grpc_web_pb2 import GrpcWeb
-from envoy.extensions.filters.http.jwt_authn.v3.config_pb2 import JwtAuthentication
+from envoy.extensions.filters.http.jwt_authn.v3.config_pb2 import (
+    JwtAuthentication,
+    JwtProvider,
+    JwtRequirement,
+    JwtRequirementAndList,
+    JwtRequirementOrList,
+)
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC as HTTPRBAC
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2 import Config as SetFilterState
@@ -181,6 +187,10 @@ __all__ = [
     "HttpInspector",
     "HttpProtocolOptions",
     "JwtAuthentication",
+    "JwtProvider",
+    "JwtRequirement",
+    "JwtRequirementAndList",
+    "JwtRequirementOrList",
     "LbEndpoint",
     "ListMatcher",
     "Listener",

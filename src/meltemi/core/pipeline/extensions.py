@@ -1,15 +1,17 @@
 """The extensions in a scope's filter chains: what security and policy decide.
 
-Place:  view/{authorization,strict}, envoy/{authorization,filters,strict} → [pipeline/extensions] → pipeline/slots
+Place:  view/{authorization,strict,tokens}, envoy/{authorization,strict,tokens} → [pipeline/extensions] → pipeline/slots
 """
 
 from meltemi.core.compose.authorization import Applied, Policies, origins, policies_of
 from meltemi.core.compose.peer_authentication import PeerModes, modes_of
+from meltemi.core.compose.request_authentication import token_policies
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.authorization import http_rules, network_rules
 from meltemi.core.envoy.filters import (
     ALLOW,
     AUDIT,
+    AUTHENTICATION,
     CUSTOM,
     DENY,
     NETWORK_ALLOW,
@@ -25,6 +27,8 @@ from meltemi.core.envoy.filters import (
     extension,
 )
 from meltemi.core.envoy.strict import demand_message
+from meltemi.core.envoy.tokens import token_message
+from meltemi.core.model.document import Key
 from meltemi.core.model.proxy import Role, Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.model.security.authorization_policy import Action
@@ -33,6 +37,7 @@ from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.authorization import Policy, policies
 from meltemi.core.view.strict import demand
+from meltemi.core.view.tokens import tokens
 
 SIDES = {Role.SIDECAR: (Side.INBOUND, Side.OUTBOUND), Role.ROUTER: (Side.GATEWAY,)}
 SERVING = {Role.SIDECAR: Side.INBOUND, Role.ROUTER: Side.GATEWAY}
@@ -70,6 +75,9 @@ def _decided(e: Engine, scope: Scope) -> dict[tuple[Place, Side], Call]:
         for place, action in RULES.items()
         if (some := _those(found, action))
     }
+    believed = e.get(token_policies, scope.namespace, scope.labels)
+    if believed:
+        calls[AUTHENTICATION, side] = Call(function=tokens_body, args=(side, believed))
     if found.custom:
         for place in (CUSTOM, NETWORK_CUSTOM):
             calls[place, side] = Call(function=custom_body, args=(place, side, found.custom))
@@ -96,6 +104,13 @@ def peer_body(e: Engine, modes: PeerModes) -> Resource:
     settled = e.get(demand, modes)
     message = extension(PEER, Side.INBOUND, demand_message(settled))
     return resource_of(ResourceType.EXTENSION, message, origin=modes.origin)
+
+
+def tokens_body(e: Engine, side: Side, believed: tuple[Key, ...]) -> Resource:
+    """What verifies tokens."""
+    settled = e.get(tokens, believed)
+    message = extension(AUTHENTICATION, side, token_message(settled))
+    return resource_of(ResourceType.EXTENSION, message, origin=settled.origin)
 
 
 def rules_body(e: Engine, place: Place, side: Side, action: Action, applied: tuple[Applied, ...]) -> Resource:

@@ -10,6 +10,7 @@ from meltemi.core.compose.destination_rules import rule_heads
 from meltemi.core.compose.envoy_filters import filter_labels, filter_sets
 from meltemi.core.compose.gateways import selections
 from meltemi.core.compose.peer_authentication import peer_selectors
+from meltemi.core.compose.request_authentication import token_labels
 from meltemi.core.compose.sidecars import binds, narrows, sidecar_for, sidecar_selectors
 from meltemi.core.compose.targets import Answering, targets
 from meltemi.core.compose.virtual_services import heads
@@ -62,7 +63,7 @@ def selecting_labels(e: Engine) -> frozenset[str]:
     found = (
         {name for h in e.get(rule_heads) for name, _ in h.selector} | e.get(peer_selectors) | e.get(sidecar_selectors)
     )
-    found |= e.get(filter_labels) | e.get(authorization_labels)
+    found |= e.get(filter_labels) | e.get(authorization_labels) | e.get(token_labels)
     found |= {name for chosen in e.get(selections) for name, _ in chosen.selector}
     for h in e.get(heads):
         found |= e.get(label_names, h.key) | e.get(connection_labels, h.key)
