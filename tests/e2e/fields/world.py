@@ -28,13 +28,15 @@ class World:
         namespace: str = "default",
         group: str = "networking",
         version: str = "v1",
+        annotations: str = "",
     ) -> None:
         """Apply one object, `spec` as YAML without indent, and wait until all proxies have it."""
         self._applied[kind, name, namespace] = None
         indented = "".join(f"  {line}\n" for line in spec.strip("\n").splitlines())
+        annotated = f"  annotations: {annotations}\n" if annotations else ""
         self.mesh.apply_text(
             f"apiVersion: {group}.istio.io/{version}\nkind: {kind}\n"
-            f"metadata:\n  name: {name}\n  namespace: {namespace}\nspec:\n{indented}"
+            f"metadata:\n  name: {name}\n  namespace: {namespace}\n{annotated}spec:\n{indented}"
         )
 
     def virtual_service(self, spec: str, name: str = "echo", namespace: str = "default") -> None:

@@ -27,11 +27,19 @@ TOKENS = "envoy.filters.http.jwt_authn"
 PAYLOAD = "payload"
 _TRIED = {Action.ALLOW: "istio_dry_run_allow_", Action.DENY: "istio_dry_run_deny_", Action.CUSTOM: "istio_ext_authz_"}
 """What statistics of policies that are only tried begin with (Istio's names)."""
+AUDITED = "meltemi_audit_"
+"""The same for policies of AUDIT: who matches one has been allowed nothing by it."""
 
 
 def http_rules(action: Action, enforced: Iterable[Policy] | None, tried: Iterable[Policy] | None) -> pb.HTTPRBAC:
-    """The filter of one action for requests. None: there are no such policies."""
-    written = pb.HTTPRBAC()
+    """The filter of one action for requests. None: there are no such policies.
+
+    Each rule is counted where that is all it does. Others are not: a counter costs each request.
+    """
+    audits, only_tried = action is Action.AUDIT, tried is not None and action is not Action.CUSTOM
+    written = pb.HTTPRBAC(track_per_rule_stats=audits or only_tried)
+    if audits:
+        written.rules_stat_prefix = AUDITED
     if enforced is not None:
         written.rules.CopyFrom(_rules(action, enforced))
     if tried is not None:

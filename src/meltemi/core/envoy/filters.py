@@ -17,6 +17,7 @@ from meltemi.core.envoy.dynamic_dns import resolver
 from meltemi.core.envoy.fault import FILTER as FAULT
 from meltemi.core.envoy.inner_protocol import FILTER as INNER_PROTOCOL
 from meltemi.core.envoy.inner_protocol import silent
+from meltemi.core.envoy.policy_header import no_policy_header
 from meltemi.core.model.value import Value
 
 
@@ -39,6 +40,8 @@ class Place(Value, frozen=True, kw_only=True):
         return f"{side}.{self.name}{'.network' if self.network else ''}"
 
 
+SHOWN = Place(name="shown")
+"""Which rule decided, in a header of the answer (envoy/policy_header)."""
 PEER = Place(name="peer")
 """Whether the caller came by mutual TLS, where the workload demands it (view/strict)."""
 AUTHENTICATION = Place(name="authentication")
@@ -65,9 +68,9 @@ NETWORK_DECIDING = (NETWORK_CUSTOM, NETWORK_PROVIDER, NETWORK_AUDIT, NETWORK_DEN
 
 _SERVING = (AUTHENTICATION, *DECIDING, POLICY, *NETWORK_DECIDING, NETWORK_POLICY)
 PLACES: dict[Side, tuple[Place, ...]] = {
-    Side.INBOUND: (PEER, *_SERVING),
+    Side.INBOUND: (SHOWN, PEER, *_SERVING),
     Side.OUTBOUND: (POLICY, NETWORK_POLICY),
-    Side.GATEWAY: _SERVING,
+    Side.GATEWAY: (SHOWN, *_SERVING),
 }
 """Who serves authenticates and authorizes, never who calls."""
 
@@ -76,10 +79,13 @@ def nothing(place: Place) -> pb.Message:
     """What an extension is until something is decided: without rules it neither asks nor refuses."""
     if place is AUTHENTICATION:
         return pb.JwtAuthentication()
+    if place is SHOWN:
+        return no_policy_header()
     return pb.NetworkRBAC(stat_prefix="tcp.") if place.network else pb.HTTPRBAC()
 
 
 KINDS: dict[Place, tuple[type[pb.Message], ...]] = {
+    SHOWN: (pb.HeaderMutation,),
     AUTHENTICATION: (pb.JwtAuthentication,),
     PROVIDER: (pb.HTTPRBAC, pb.ExtAuthz),
     POLICY: (pb.HTTPRBAC, pb.ExtAuthz),
@@ -97,7 +103,7 @@ def http_filters(
     resolve = [_http(RESOLVER, resolver())] if by_name else []
     translate = [_http("envoy.filters.http.grpc_web", pb.GrpcWeb())] if grpc_web else []
     return [
-        *_slots((PEER,), side),  # before anything is answered
+        *_slots((SHOWN, PEER), side),  # before anything is answered
         _http(CORS, pb.Cors()),  # before who asks: a preflight carries no token and must not need one
         *_slots((AUTHENTICATION, *DECIDING, POLICY), side),  # who asks is found first: all others read it
         *translate,

@@ -69,6 +69,7 @@ from envoy.extensions.filters.http.ext_authz.v3.ext_authz_pb2 import ExtAuthz
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
 from envoy.extensions.filters.http.grpc_web.v3.grpc_web_pb2 import GrpcWeb
+from envoy.extensions.filters.http.header_mutation.v3.header_mutation_pb2 import HeaderMutation
 from envoy.extensions.filters.http.jwt_authn.v3.config_pb2 import (
     JwtAuthentication,
     JwtProvider,
@@ -178,6 +179,7 @@ __all__ = [
     "HTTPFault",
     "HashPolicy",
     "HeaderMatcher",
+    "HeaderMutation",
     "HeaderValue",
     "HeaderValueOption",
     "Http1ProtocolOptions",

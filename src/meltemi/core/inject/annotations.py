@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from meltemi.core.inject import policy
 from meltemi.core.model.document import Key, Path
 from meltemi.core.model.finding import Finding, Severity
+from meltemi.core.model.mesh_proxy import POLICY_HEADER
 
 SIDECAR = "sidecar.istio.io/"
 TRAFFIC = "traffic.sidecar.istio.io/"
@@ -58,6 +59,11 @@ def boolean(text: str) -> str:
     return "" if text.lower() in policy.YES | policy.NO else f"'{text}' is neither 'true' nor 'false'"
 
 
+def true_or_false(text: str) -> str:
+    """Fault of a switch of our own, which knows these two words only; empty when sound."""
+    return "" if text in {"true", "false"} else f"'{text}' is neither 'true' nor 'false'"
+
+
 def number(text: str) -> str:
     """Fault of a count; empty when sound."""
     return "" if text.isdigit() else f"'{text}' is no whole number"
@@ -100,6 +106,7 @@ CHECKS: Mapping[str, Callable[[str], str]] = {
     TRAFFIC + "excludeInterfaces": text_of_any_kind,
     TRAFFIC + "kubevirtInterfaces": text_of_any_kind,
     REROUTE: text_of_any_kind,
+    POLICY_HEADER: true_or_false,
     SIDECAR + "inject": boolean,
     SIDECAR + "status": text_of_any_kind,
     SIDECAR + "interceptionMode": interception,
@@ -146,7 +153,15 @@ WITHOUT_EFFECT: Mapping[str, str] = {
 }
 """Annotations of Istio's that say nothing here, each with the reason."""
 
-_DOMAINS = (SIDECAR, TRAFFIC, READINESS, "status.sidecar.istio.io/", "proxy.istio.io/", "inject.istio.io/")
+_DOMAINS = (
+    SIDECAR,
+    TRAFFIC,
+    READINESS,
+    "status.sidecar.istio.io/",
+    "proxy.istio.io/",
+    "inject.istio.io/",
+    "meltemi.io/",
+)
 
 
 def findings(annotations: Mapping[str, str], key: Key) -> Iterator[Finding]:

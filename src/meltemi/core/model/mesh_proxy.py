@@ -131,11 +131,17 @@ class DefaultConfig(Value, frozen=True, kw_only=True):
     proxy_headers: ProxyHeaders | None = None
 
 
+POLICY_HEADER = "meltemi.io/policy-header"
+"""Annotation of a pod: its proxy says in a header of each answer which rule decided."""
+
+
 class OwnSettings(Value, frozen=True, kw_only=True):
-    """Of one proxy's ProxyConfig, what changes while it runs."""
+    """Of one proxy's ProxyConfig and of its pod, what changes while it runs."""
 
     topology: Topology = Topology()
     headers: ProxyHeaders = ProxyHeaders()
+    policy_header: bool = False
+    """Answers say which rule decided."""
 
 
 NOTHING_OWN = OwnSettings()

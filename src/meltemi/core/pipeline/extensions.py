@@ -22,10 +22,12 @@ from meltemi.core.envoy.filters import (
     PEER,
     PLACES,
     PROVIDER,
+    SHOWN,
     Place,
     Side,
     extension,
 )
+from meltemi.core.envoy.policy_header import policy_header
 from meltemi.core.envoy.strict import demand_message
 from meltemi.core.envoy.tokens import token_message
 from meltemi.core.model.document import Key
@@ -83,6 +85,8 @@ def _decided(e: Engine, scope: Scope) -> dict[tuple[Place, Side], Call]:
             calls[place, side] = Call(function=custom_body, args=(place, side, found.custom))
         for place in (PROVIDER, NETWORK_PROVIDER):
             calls[place, side] = Call(function=provider_body, args=(place, side, found.custom))
+    if scope.own.policy_header:
+        calls[SHOWN, side] = Call(function=shown_body, args=(side,))
     if scope.role is Role.SIDECAR:
         modes = e.get(modes_of, scope.namespace, scope.labels)
         calls[PEER, side] = Call(function=peer_body, args=(modes,))
@@ -97,6 +101,12 @@ def _those(found: Policies, action: Action) -> tuple[Applied, ...]:
 def idle_body(e: Engine, place: Place, side: Side) -> Resource:  # every derived function takes the engine
     """What stands in one place: nothing that asks or refuses."""
     return resource_of(ResourceType.EXTENSION, extension(place, side))
+
+
+def shown_body(e: Engine, side: Side) -> Resource:  # every derived function takes the engine
+    """What says which rule decided."""
+    message = extension(SHOWN, side, policy_header(gateway=side is Side.GATEWAY))
+    return resource_of(ResourceType.EXTENSION, message)
 
 
 def peer_body(e: Engine, modes: PeerModes) -> Resource:

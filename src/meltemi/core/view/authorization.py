@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum, auto
 from typing import TypeAlias
 
+from msgspec import structs
+
 from meltemi.core.compose.authorization import authorization_policy
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.engine.engine import Engine
-from meltemi.core.model.document import Key
+from meltemi.core.model.document import Key, Origin, Path
 from meltemi.core.model.security.attribute import Attribute, Named, is_template, named
 from meltemi.core.model.security.authorization_policy import Action, Operation, Rule, Source
 from meltemi.core.model.value import Value
@@ -90,6 +92,8 @@ class Policy(Value, frozen=True, kw_only=True):
 
     name: str
     """As logs and statistics have it: `ns[NAMESPACE]-policy[NAME]-rule[INDEX]`."""
+    origin: Origin
+    """Where it is written."""
     asked: tuple[Clauses, ...]
     """What is asked of the workload."""
     asking: tuple[Clauses, ...]
@@ -104,7 +108,8 @@ def policies(e: Engine, key: Key, network: bool) -> tuple[Policy, ...]:
     if found is None:
         return ()
     if not found.rules:
-        return (Policy(name=_name(key, 0), asked=(), asking=(), never=True),)
+        nowhere = Origin(key=key, path=Path("spec"))
+        return (Policy(name=_name(key, 0), origin=nowhere, asked=(), asking=(), never=True),)
     domains = trust_domains(mesh(e))
     settled = (_policy(key, i, rule, domains) for i, rule in enumerate(found.rules))
     if not network:
@@ -127,6 +132,7 @@ def _policy(key: Key, i: int, rule: Rule, domains: tuple[str, ...]) -> Policy:
     more_asked, more_asking = tuple(c for some in asked for c in some), tuple(c for some in asking for c in some)
     return Policy(
         name=_name(key, i),
+        origin=Origin(key=key, path=Path(f"spec.rules[{i}]")),
         asked=tuple((*_operation(one), *more_asked) for one in operations) or (more_asked,),
         asking=tuple((*_source(one, key, domains), *more_asking) for one in sources) or (more_asking,),
     )
@@ -282,8 +288,8 @@ def _of_bytes(policy: Policy, action: Action) -> Policy | None:
         return policy
     if action is Action.ALLOW:
         return None
-    return Policy(
-        name=policy.name,
+    return structs.replace(
+        policy,
         asked=tuple(_without_http(clauses) for clauses in policy.asked),
         asking=tuple(_without_http(clauses) for clauses in policy.asking),
     )
