@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from e2e.callers import peers
+from e2e.load import calls
 from e2e.mesh import HERE, Mesh, missing
 from e2e.strangers import credential, other_authority, own_authority
 
@@ -20,7 +21,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 WORD = "swordfish"
 """What no packet between sidecars may show."""
-LOAD = str(HERE / "apps/load.py")
 SPIFFE = "spiffe://cluster.local/ns/default/sa"
 WITH_ONE_REQUEST = (
     "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n  name: echo\nspec:\n  host: echo\n"
@@ -80,17 +80,17 @@ def curl(mesh: Mesh, pod: str, url: str, *options: str) -> str:
 
 
 @contextmanager
-def watched(mesh: Mesh, pod: str, seconds: float = 6.0) -> Generator[dict[str, Any]]:
+def watched(mesh: Mesh, pod: str) -> Generator[dict[str, Any]]:
     """What crosses a pod's wire meanwhile; filled in at the end."""
     uid = mesh.json("get", "pod", pod)["metadata"]["uid"]
     pid = (mesh.state / "pods" / uid / "sandbox.pid").read_text().strip()
-    command = ["nsenter", f"--net=/proc/{pid}/ns/net", sys.executable, HERE / "apps/capture.py", str(seconds), WORD]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    command = ["nsenter", f"--net=/proc/{pid}/ns/net", sys.executable, HERE / "apps/capture.py", WORD]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()
     found: dict[str, Any] = {}
     yield found
-    found.update(json.loads(process.communicate(timeout=seconds + 30)[0]))
+    found.update(json.loads(process.communicate(timeout=30)[0]))
 
 
 def say(mesh: Mesh, pod: str, host: str, port: int) -> str:
@@ -261,15 +261,10 @@ def test_a_workload_may_take_no_mutual_tls(plain: Mesh, client: str) -> None:
 
 
 def test_from_permissive_to_strict_and_back_under_load(plain: Mesh, client: str) -> None:
-    process = plain.start_exec(client, sys.executable, LOAD, "http://echo/", "200", "20")
-    for mode in ("STRICT", "PERMISSIVE", "STRICT"):
-        time.sleep(2)
-        plain.apply_text(peers(mode))
-    plain.exec(client, "pkill", "-TERM", "-f", LOAD)
-    result = json.loads(process.communicate(timeout=60)[0])
-
-    assert result["sent"] > 1000
-    assert result["failures"] == []
+    with calls(plain, client, "http://echo/"):
+        for mode in ("STRICT", "PERMISSIVE", "STRICT"):
+            time.sleep(2)
+            plain.apply_text(peers(mode))
 
 
 @pytest.mark.parametrize("mode", ["ISTIO_MUTUAL", "DISABLE"])
@@ -289,14 +284,8 @@ def test_a_rule_may_say_how_to_call(plain: Mesh, client: str, mode: str) -> None
 
 def test_a_root_rotation_forth_and_back_under_new_connections(plain: Mesh, client: str) -> None:
     plain.apply_text(WITH_ONE_REQUEST)
-    process = plain.start_exec(client, sys.executable, LOAD, "http://echo/", "200", "240", "Connection: close")
     before = plain.json("ca", "status")
-    plain.run("ca", "rotate", "--all", "--timeout", "60", limit=200)
-    after = plain.json("ca", "status")
-    plain.run("ca", "rotate", "--all", "--timeout", "60", limit=200)
-    plain.exec(client, "pkill", "-TERM", "-f", LOAD)
-    result = json.loads(process.communicate(timeout=60)[0])
-
-    assert before != after
-    assert result["sent"] > 500
-    assert result["failures"] == []
+    with calls(plain, client, "http://echo/", "Connection: close"):
+        plain.run("ca", "rotate", "--all", "--timeout", "60", limit=200)
+        assert plain.json("ca", "status") != before
+        plain.run("ca", "rotate", "--all", "--timeout", "60", limit=200)

@@ -44,7 +44,7 @@ def subsets(mesh: Mesh, *names: str) -> None:
 
 def test_route_changes(clean: Mesh) -> None:
     subsets(clean, "v1", "other")
-    with load(clean, 90):
+    with load(clean):
         for number in range(100):
             reviews_to(clean, ("v1", "other")[number % 2], timeout=f"{10 + number % 5}s")
         clean.run("wait", "virtualservice/ratings", "--timeout", "20s")
@@ -53,7 +53,7 @@ def test_route_changes(clean: Mesh) -> None:
 def test_subsets_come_and_go_in_both_orders(clean: Mesh) -> None:
     subsets(clean, "v1")
     reviews_to(clean, "v1", timeout="10s")
-    with load(clean, 60):
+    with load(clean):
         for number in range(8):
             new, old = f"s{number}", f"s{number - 1}" if number else "v1"
             subsets(clean, old, new)
@@ -70,7 +70,7 @@ def test_subsets_come_and_go_in_both_orders(clean: Mesh) -> None:
 def test_a_rolling_update_of_two_replicas(clean: Mesh) -> None:
     clean.run("apply", "-f", "-", text=_ratings(clean, replicas=2, stamp="a"))
     clean.ready("ratings-v1")
-    with load(clean, 90):
+    with load(clean):
         clean.run("apply", "-f", "-", text=_ratings(clean, replicas=2, stamp="b"))
         eventually(lambda: _stamps(clean) == ["b", "b"], 60)
         time.sleep(3)
@@ -91,7 +91,7 @@ def _stamps(mesh: Mesh) -> list[str]:
 
 def test_a_gateway_change(clean: Mesh) -> None:
     gateway = (NETWORKING / "bookinfo-gateway.yaml").read_text()
-    with load(clean, 40):
+    with load(clean):
         for hosts in ('"bookinfo.example.com"\n    - "*"', '"*"') * 3:
             clean.run("apply", "-f", "-", text=gateway.replace('"*"', hosts, 1))
             time.sleep(1.0)
@@ -103,7 +103,7 @@ def kill(mesh: Mesh, name: str) -> None:
 
 def test_the_control_plane_killed_ten_times(clean: Mesh) -> None:
     subsets(clean, "v1", "other")
-    with load(clean, 180):
+    with load(clean):
         for number in range(10):
             kill(clean, "control-plane")
             reviews_to(clean, ("v1", "other")[number % 2], timeout=f"{20 + number}s")
@@ -114,7 +114,7 @@ def test_the_control_plane_killed_ten_times(clean: Mesh) -> None:
 
 
 def test_the_node_killed(clean: Mesh) -> None:
-    with load(clean, 40):
+    with load(clean):
         before = (clean.state / "node.pid").read_text()
         kill(clean, "node")
         eventually(lambda: _alive(clean.state / "node.pid", before), 20)
@@ -136,6 +136,6 @@ def test_a_killed_envoy_serves_again(clean: Mesh) -> None:
 def test_a_killed_envoy_of_two_fails_nobody_else(clean: Mesh) -> None:
     clean.run("apply", "-f", "-", text=_ratings(clean, replicas=2, stamp="b"))
     clean.ready("ratings-v1")
-    with load(clean, 30, hop="http://details:9080/details/0"):
+    with load(clean, hop="http://details:9080/details/0"):
         clean.exec(clean.pod("ratings-v1"), "pkill", "-9", "-x", "envoy", container="istio-proxy")
         time.sleep(3)

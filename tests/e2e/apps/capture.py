@@ -1,14 +1,15 @@
-"""What crosses a pod's wire: run in its network namespace, `python capture.py SECONDS WORD`.
+"""What crosses a pod's wire until standard input ends: run in its network namespace, `python capture.py WORD`.
 
 Prints one JSON object: {"packets": n, "words": n, "hellos": {VERSION: n}}: TCP segments on every interface but
 loopback, how many of them hold WORD in plain text, and what TLS versions servers chose (RFC 8446, 4.1.3).
 """
 
 import json
+import select
 import socket
 import sys
-import time
 from collections import Counter
+from collections.abc import Iterator
 
 ETH_P_IP = 0x0800
 TLS13 = b"\x00\x2b\x00\x02\x03\x04"
@@ -16,18 +17,13 @@ TLS13 = b"\x00\x2b\x00\x02\x03\x04"
 
 
 def main() -> None:
-    seconds, word = float(sys.argv[1]), sys.argv[2].encode()
+    word = sys.argv[1].encode()
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
-    wire.settimeout(0.1)
+    wire.setblocking(False)
     found: Counter[str] = Counter()
     hellos: Counter[str] = Counter()
     print("listening", flush=True)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            packet, (interface, *_) = wire.recvfrom(65535)
-        except TimeoutError:
-            continue
+    for packet, interface in _packets(wire):
         payload = _payload(packet)
         if interface == "lo" or not payload:
             continue
@@ -36,6 +32,15 @@ def main() -> None:
         if payload[0] == 22 and payload[5:6] == b"\x02":
             hellos["TLSv1.3" if TLS13 in payload else "older"] += 1
     print(json.dumps({"packets": found["packets"], "words": found["words"], "hellos": hellos}))
+
+
+def _packets(wire: socket.socket) -> Iterator[tuple[bytes, str]]:
+    while True:
+        ready, _, _ = select.select([wire, sys.stdin], [], [])
+        if wire not in ready:
+            return
+        packet, (interface, *_) = wire.recvfrom(65535)
+        yield packet, interface
 
 
 def _payload(packet: bytes) -> bytes:

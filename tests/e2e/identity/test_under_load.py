@@ -1,20 +1,18 @@
 """Certificates change, and the authority goes and comes, under 200 new connections a second: no request fails."""
 
-import json
 import os
 import signal
-import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
+from e2e.load import calls
 from e2e.mesh import HERE, Mesh, eventually, missing
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
-LOAD = str(HERE / "apps/load.py")
 WITH_ONE_REQUEST = (
     "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n  name: echo\nspec:\n  host: echo\n"
     "  trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 1}}}\n"
@@ -60,17 +58,9 @@ def said(files: dict[str, Path], words: str) -> list[int]:
     return [file.read_text().count(words) for file in files.values()]
 
 
-@contextmanager
-def load(mesh: Mesh) -> Generator[None]:
-    """200 requests a second from the client to echo; fails if one of them did."""
-    pod = mesh.pod("client-")
-    process = mesh.start_exec(pod, sys.executable, LOAD, "http://echo/", "200", "300", "Connection: close")
-    eventually(lambda: mesh.exec(pod, "pgrep", "-f", LOAD, status=(0, 1)))  # `exec` needs the control plane to begin
-    yield
-    mesh.exec(pod, "pkill", "-TERM", "-f", LOAD)
-    result = json.loads(process.communicate(timeout=60)[0])
-    assert result["sent"] > 1000
-    assert result["failures"] == []
+def load(mesh: Mesh) -> AbstractContextManager[None]:
+    """200 new connections a second from the client to echo; fails if one of them did."""
+    return calls(mesh, mesh.pod("client-"), "http://echo/", "Connection: close")
 
 
 def test_twenty_rotations_of_both_sides(tmp_path: Path):

@@ -56,7 +56,7 @@ def test_the_api_server_is_killed_again_and_again(clean: Cluster) -> None:
     apply(clean, "destination-rule-all.yaml")
     apply(clean, "virtual-service-all-v1.yaml")
     eventually(lambda: shows(clean, "v1"))
-    with load(clean.mesh, 120, rate=100):
+    with load(clean.mesh, rate=100):
         for _ in range(3):
             kill(clean, "kube-apiserver")
             apply(clean, "virtual-service-reviews-v3.yaml")
@@ -69,7 +69,7 @@ def test_etcd_and_all_others_are_killed(clean: Cluster) -> None:
     apply(clean, "destination-rule-all.yaml")
     apply(clean, "virtual-service-all-v1.yaml")
     eventually(lambda: shows(clean, "v1"))
-    with load(clean.mesh, 120, rate=100):
+    with load(clean.mesh, rate=100):
         for name in ("etcd", "kube-controller-manager", "kube-scheduler", "node", "kube"):
             if _pid(clean, name):
                 kill(clean, name)
@@ -82,7 +82,7 @@ def test_the_control_plane_is_killed_and_misses_nothing(clean: Cluster) -> None:
     apply(clean, "destination-rule-all.yaml")
     apply(clean, "virtual-service-all-v1.yaml")
     eventually(lambda: shows(clean, "v1"))
-    with load(clean.mesh, 120, rate=100):
+    with load(clean.mesh, rate=100):
         os.kill(clean.pid("control-plane"), signal.SIGKILL)
         clean.kubectl("delete", "virtualservice", "reviews")
         eventually(lambda: set(clean.mesh.reviews(12)) == {"reviews-v1", "reviews-v2", "reviews-v3"}, 30)
@@ -94,7 +94,7 @@ def test_the_control_plane_is_killed_and_misses_nothing(clean: Cluster) -> None:
 
 
 def test_a_rolling_restart_loses_no_request(cluster: Cluster) -> None:
-    with load(cluster.mesh, 120, rate=100):
+    with load(cluster.mesh, rate=100):
         cluster.kubectl("rollout", "restart", "deployment/ratings-v1", "deployment/productpage-v1")
         for name in ("ratings-v1", "productpage-v1"):
             cluster.kubectl("rollout", "status", f"deployment/{name}", "--timeout=90s", limit=120)
@@ -110,7 +110,7 @@ def staying(cluster: Cluster) -> set[str]:
 def test_everything_of_ours_is_killed_and_up_finds_the_pods(cluster: Cluster) -> None:
     """The last test of the module: the mesh is another one's child then."""
     before = staying(cluster)
-    with load(cluster.mesh, 120, rate=100):
+    with load(cluster.mesh, rate=100):
         for name in ("supervisor", "kube", "control-plane", "node"):
             os.kill(cluster.pid(name), signal.SIGKILL)
         cluster.mesh.up("--kube")

@@ -2,12 +2,14 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meltemi.core.check.validate import check_document, validate_bytes
 from meltemi.core.model.tree import Tree
 
+pytestmark = pytest.mark.timeout(600)
 MORE = int(os.environ.get("MELTEMI_FUZZ", "1"))
 """Times as many examples."""
 KINDS = ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry")
