@@ -15,6 +15,10 @@ from e2e.mesh import HERE
 SPACE, ADDRESS, GATEWAY = "meltemi-outside", "203.0.113.2", "203.0.113.1"
 """Addresses that are free for documentation (RFC 5737)."""
 NAME, BOOKS = "outside.example.com", "www.googleapis.com"
+WILD = ("a.wild.example.com", "b.wild.example.com")
+STORES = {"red.stores.example.com": "203.0.113.3", "blue.stores.example.com": "203.0.113.4"}
+"""Each at an address of its own, where it speaks first on port 7000."""
+NAMES = dict.fromkeys((NAME, BOOKS, *WILD), ADDRESS) | STORES
 
 
 class Outside:
@@ -51,7 +55,7 @@ def _served(folder: Path) -> Generator[Outside]:
     made.resolv_conf.write_text(f"nameserver {ADDRESS}\n")
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME},DNS:{BOOKS}",
+         "-subj", f"/CN={NAME}", "-addext", f"subjectAltName={','.join(f'DNS:{name}' for name in NAMES)}",
          "-keyout", str(key), "-out", str(made.certificate)],
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
@@ -61,10 +65,13 @@ def _served(folder: Path) -> Generator[Outside]:
         _ip("link", "add", "mlt-outside", "type", "veth", "peer", "name", "eth0", "netns", SPACE)
         _ip("address", "add", f"{GATEWAY}/24", "dev", "mlt-outside")
         _ip("link", "set", "mlt-outside", "up")
-        _ip("address", "add", f"{ADDRESS}/24", "dev", "eth0", at=SPACE)
+        for address in (ADDRESS, *STORES.values()):
+            _ip("address", "add", f"{address}/24", "dev", "eth0", at=SPACE)
         _ip("link", "set", "eth0", "up", at=SPACE)
         program = [sys.executable, str(HERE / "apps/outside.py"), str(made.certificate), str(key)]
-        server = subprocess.Popen(["ip", "netns", "exec", SPACE, *program, ADDRESS, NAME, BOOKS])
+        server = subprocess.Popen(
+            ["ip", "netns", "exec", SPACE, *program, *(f"{name}={at}" for name, at in NAMES.items())]
+        )
         yield made
         server.kill()
         server.wait()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from e2e.mesh import HERE, NETWORKING, SAMPLES, Mesh, eventually, missing
-from e2e.outside import BOOKS, NAME, Outside, outside_world
+from e2e.outside import BOOKS, NAME, WILD, Outside, outside_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -31,6 +31,8 @@ def entry(ports: str, resolution: str) -> str:
 
 TLS = "{number: 443, name: tls, protocol: TLS}"
 HTTP = "{number: 80, name: http, protocol: HTTP}"
+BOOKINFO = ("bookinfo-gateway", "bookinfo")
+"""Documents that all tests need."""
 ORIGINATED = "{number: 80, name: http, protocol: HTTP, targetPort: 443}"
 
 
@@ -59,7 +61,7 @@ def mesh(outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Generato
     samples = SAMPLES / "master/samples/bookinfo"
     try:
         mesh.up(
-            "--images", images, "-f", samples / "platform/kube/bookinfo.yaml",
+            "--images", images, "--egress-gateway", "-f", samples / "platform/kube/bookinfo.yaml",
             "-f", samples / "networking/bookinfo-gateway.yaml", "-f", HERE / "manifests/client.yaml",
         )  # fmt: skip
         yield mesh
@@ -72,14 +74,15 @@ def client(mesh: Mesh) -> Generator[str]:
     """A pod that calls; the mesh is as it was before, afterwards."""
     yield mesh.pod("client-")
     mesh.run("apply", "-f", "-", text=settings("ALLOW_ANY"))
-    for kind in ("serviceentries", "destinationrules"):
+    for kind in ("virtualservices", "gateways", "serviceentries", "destinationrules"):
         for item in mesh.json("get", kind)["items"]:
-            mesh.run("delete", kind, item["metadata"]["name"])
+            if item["metadata"]["name"] not in BOOKINFO:
+                mesh.run("delete", kind, item["metadata"]["name"])
 
 
-def call(mesh: Mesh, pod: str, outside: Outside, url: str) -> str:
+def call(mesh: Mesh, pod: str, outside: Outside, url: str, *more: str) -> str:
     """What curl gets, or `refused`."""
-    program = ("curl", "-s", "-m", "5", "--cacert", str(outside.certificate), "-w", "%{http_code}", url)
+    program = ("curl", "-s", "-m", "5", "--cacert", str(outside.certificate), "-w", "%{http_code}", *more, url)
     said = mesh.exec(pod, *program, status=(0, *range(1, 100)))
     return said if said.startswith("outside") else "refused"
 
@@ -138,9 +141,164 @@ def test_details_v2_has_its_book_from_outside(mesh: Mesh) -> None:
     assert BOOKS not in mesh.run("get", "serviceentries", "-A")
 
 
-def _connections(mesh: Mesh, pod: str, port: int) -> int:
-    """How many connections the client's Envoy made for the service, by its own count."""
-    name = f"outbound|{port}||{NAME}"
-    clusters = mesh.exec(pod, "pilot-agent", "request", "GET", "clusters", container="istio-proxy")
+WILDCARD = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata:
+  name: wild
+spec:
+  hosts: ["*.wild.example.com"]
+  ports: [{number: 80, name: http, protocol: HTTP}, {number: 443, name: tls, protocol: TLS}]
+  resolution: DYNAMIC_DNS
+"""
+ELSEWHERE = "192.0.2.99"
+"""Nobody lives there: who is reached all the same was reached by the name."""
+
+
+def wildly(mesh: Mesh, pod: str, outside: Outside, url: str, *more: str) -> str:
+    """As `call`, of a client that takes the name for an address where nobody lives."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    return call(mesh, pod, outside, url, "--resolve", f"{parts.hostname}:{port}:{ELSEWHERE}", *more)
+
+
+def test_hosts_of_a_wildcard_are_called_by_the_name_that_is_asked_for(
+    mesh: Mesh, client: str, outside: Outside
+) -> None:
+    mesh.run("apply", "-f", "-", text=settings("REGISTRY_ONLY"))
+    mesh.apply_text(WILDCARD)
+
+    for name in WILD:
+        for scheme in ("http", "https"):
+            assert wildly(mesh, client, outside, f"{scheme}://{name}/") == f"outside {name}\n200"
+    for scheme in ("http", "https"):
+        assert wildly(mesh, client, outside, f"{scheme}://nobody.wild.example.com/") == "refused"
+        assert call(mesh, client, outside, f"{scheme}://{NAME}/") == "refused"
+    assert (
+        wildly(mesh, client, outside, f"http://{WILD[0]}/", "-H", f"Host: {WILD[0]}:80") == f"outside {WILD[0]}:80\n200"
+    )
+    assert wildly(mesh, client, outside, f"http://{WILD[0]}/", "-H", f"Host: {WILD[0]}:7000") == "refused"
+
+
+def test_the_sidecar_encrypts_what_goes_to_hosts_of_a_wildcard(mesh: Mesh, client: str, outside: Outside) -> None:
+    mesh.apply_text(WILDCARD.replace("protocol: HTTP}", "protocol: HTTP, targetPort: 443}"))
+    mesh.apply_text(
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n  name: wild\nspec:\n"
+        f"  host: '*.wild.example.com'\n  trafficPolicy: {{portLevelSettings: [{{port: {{number: 80}}, "
+        f"tls: {{mode: SIMPLE, caCertificates: {outside.certificate}}}}}]}}\n"
+    )
+
+    for name in WILD:
+        assert eventually(lambda at=name: wildly(mesh, client, outside, f"http://{at}/") == f"outside {at}\n200")
+
+
+EGRESS = "istio-egressgateway.istio-system.svc.cluster.local"
+
+
+def through_gateway(server: str, rules: str, *, host: str = NAME, policy: str = "") -> str:
+    """The documents of Istio's tasks "Egress Gateways" and "Egress using Wildcard Hosts"."""
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata:
+  name: egress
+spec:
+  selector: {{istio: egressgateway}}
+  servers: [{server}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata:
+  name: egressgateway
+spec:
+  host: {EGRESS}
+  subsets: [{{name: outside{policy}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: through-egress
+spec:
+  hosts: ["{host}"]
+  gateways: [egress, mesh]
+{rules}
+"""
+
+
+def by_requests(port: int) -> str:
+    """From sidecars on port 80 to the gateway, and from there to a port of the host."""
+    return f"""
+  http:
+  - match: [{{gateways: [mesh], port: 80}}]
+    route: [{{destination: {{host: {EGRESS}, subset: outside, port: {{number: 80}}}}}}]
+  - match: [{{gateways: [egress], port: 80}}]
+    route: [{{destination: {{host: {NAME}, port: {{number: {port}}}}}}}]
+"""
+
+
+def by_names(host: str, to: str) -> str:
+    """The same for connections that name their host in TLS."""
+    return f"""
+  tls:
+  - match: [{{gateways: [mesh], port: 443, sniHosts: ["{host}"]}}]
+    route: [{{destination: {{host: {EGRESS}, subset: outside, port: {{number: 443}}}}}}]
+  - match: [{{gateways: [egress], port: 443, sniHosts: ["{host}"]}}]
+    route: [{{destination: {{host: "{to}", port: {{number: 443}}}}}}]
+"""
+
+
+def test_requests_leave_by_the_egress_gateway(mesh: Mesh, client: str, outside: Outside) -> None:
+    mesh.apply_text(entry(HTTP, "DNS"))
+    server = f"{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: [{NAME}]}}"
+
+    mesh.apply_text(through_gateway(server, by_requests(80)))
+
+    assert eventually(lambda: call(mesh, client, outside, f"http://{NAME}/") == FOUND)
+    assert eventually(lambda: call(mesh, client, outside, f"http://{NAME}/") and _left_by_gateway(mesh, NAME, 80))
+
+
+def test_the_egress_gateway_takes_mutual_tls_and_encrypts(mesh: Mesh, client: str, outside: Outside) -> None:
+    mesh.apply_text(entry(f"{HTTP}, {{number: 443, name: https, protocol: HTTPS}}", "DNS"))
+    server = f"{{port: {{number: 80, name: https, protocol: HTTPS}}, hosts: [{NAME}], tls: {{mode: ISTIO_MUTUAL}}}}"
+    mutual = f"{{port: {{number: 80}}, tls: {{mode: ISTIO_MUTUAL, sni: {NAME}}}}}"
+    mesh.apply_text(
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata:\n  name: outside\nspec:\n"
+        f"  host: {NAME}\n  trafficPolicy: {{portLevelSettings: [{{port: {{number: 443}}, "
+        f"tls: {{mode: SIMPLE, sni: {NAME}, caCertificates: {outside.certificate}}}}}]}}\n"
+    )
+
+    policy = f", trafficPolicy: {{portLevelSettings: [{mutual}]}}"
+    mesh.apply_text(through_gateway(server, by_requests(443), policy=policy))
+
+    assert eventually(lambda: call(mesh, client, outside, f"http://{NAME}/") == FOUND)
+    assert _left_by_gateway(mesh, NAME, 443)
+
+
+@pytest.mark.parametrize("to", ["*.wild.example.com", WILD[1]])
+def test_connections_to_a_wildcard_leave_by_the_egress_gateway(
+    mesh: Mesh, client: str, outside: Outside, to: str
+) -> None:
+    """To the host that TLS names, or, whatever it names, to one server that has certificates for all."""
+    fixed = entry(TLS, "DNS").replace(NAME, to).replace("name: outside", "name: fixed")
+    mesh.apply_text(WILDCARD + ("" if to.startswith("*") else f"---\n{fixed}"))
+    server = "{port: {number: 443, name: tls, protocol: TLS}, hosts: ['*.wild.example.com'], tls: {mode: PASSTHROUGH}}"
+
+    mesh.apply_text(through_gateway(server, by_names("*.wild.example.com", to), host="*.wild.example.com"))
+
+    assert eventually(lambda: wildly(mesh, client, outside, f"https://{WILD[0]}/") == f"outside {WILD[0]}\n200")
+    assert eventually(lambda: wildly(mesh, client, outside, f"https://{WILD[0]}/") and _left_by_gateway(mesh, to, 443))
+
+
+def _left_by_gateway(mesh: Mesh, host: str, port: int) -> int:
+    """How many connections the egress gateway made to a host outside."""
+    pods = mesh.json("get", "pods", "-n", "istio-system")["items"]
+    pod = next(p["metadata"]["name"] for p in pods if p["metadata"]["name"].startswith("istio-egress"))
+    return _connections(mesh, pod, port, host, "-n", "istio-system")
+
+
+def _connections(mesh: Mesh, pod: str, port: int, host: str = NAME, *where: str) -> int:
+    """How many connections a pod's Envoy made to a host, by its own count."""
+    name = f"outbound|{port}||{host}"
+    clusters = mesh.run("exec", *where, "-c", "istio-proxy", pod, "--", "pilot-agent", "request", "GET", "clusters")
     lines = [line for line in clusters.splitlines() if line.startswith(name) and "::cx_total::" in line]
     return sum(int(line.rpartition("::")[2]) for line in lines)

@@ -33,6 +33,7 @@ from meltemi.shell.runtime.settings import read_settings
 
 MANIFESTS = Path(__file__).parents[1] / "samples/manifests"
 SYSTEM = ("default.yaml", "istio-system.yaml", "istio-ingressgateway.yaml")
+EGRESS = "istio-egressgateway.yaml"
 _OPTIONS = {"image_maps": "images"}
 """Settings whose option has another name."""
 SMALLEST = 16
@@ -68,6 +69,8 @@ class Options(Value, frozen=True, kw_only=True):
     mesh_config: Path | None = None
     kube: bool = False
     """Run from a real Kubernetes API server."""
+    egress_gateway: bool = False
+    """Have an egress gateway too."""
 
 
 class Lifecycle:
@@ -155,6 +158,7 @@ class Lifecycle:
             "ca_port": options.ca_port,
             "xds_tls_port": options.xds_tls_port,
             "certificate_life": options.certificate_life,
+            "egress_gateway": options.egress_gateway,
             "image_maps": [str(path.absolute()) for path in options.images],
         }
         return {name: value for name, value in said.items() if value}
@@ -277,7 +281,8 @@ class Lifecycle:
         raise CannotError(f"the control plane does not answer\n  help: see {self._state}/control-plane.log")
 
     def _apply_system(self) -> None:
-        files = [MANIFESTS / name for name in SYSTEM]
+        asked = (*SYSTEM, EGRESS) if self._options.egress_gateway else SYSTEM
+        files = [MANIFESTS / name for name in asked]
         with tempfile.TemporaryDirectory() as folder:
             if self._options.mesh_config:
                 files.append(_config_map(self._options.mesh_config, Path(folder)))

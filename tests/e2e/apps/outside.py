@@ -1,7 +1,7 @@
-"""The world outside the mesh: HTTPS on 443, HTTP on 80, and DNS on 53 for the names that are given.
+"""The world outside the mesh: HTTPS on 443, HTTP on 80, a greeting on 7000, and DNS on 53 for the names that are given.
 
-`python outside.py CERTIFICATE KEY ADDRESS NAME…`. Every page says which name it was called by, but for the book
-service's, which knows one book.
+`python outside.py CERTIFICATE KEY NAME=ADDRESS…`. The greeting is the address that was called. Every page says which
+name it was called by, but for the book service's, which knows one book.
 """
 
 import json
@@ -10,6 +10,7 @@ import ssl
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 import dns.flags
 import dns.message
@@ -44,8 +45,15 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def answer_names(address: str, names: frozenset[str]) -> None:
-    """Every name that is known has this address; no other exists."""
+class Greeter(BaseRequestHandler):
+    """Speaks first, as databases do."""
+
+    def handle(self) -> None:
+        self.request.sendall(f"greetings from {self.request.getsockname()[0]}\n".encode())
+
+
+def answer_names(names: dict[str, str]) -> None:
+    """Every name that is known has its address; no other exists."""
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind(("", 53))
     while True:
@@ -54,7 +62,8 @@ def answer_names(address: str, names: frozenset[str]) -> None:
         asked = question.question[0]
         said = dns.message.make_response(question)
         said.flags |= dns.flags.AA
-        if asked.name.to_text(omit_final_dot=True) not in names:
+        address = names.get(asked.name.to_text(omit_final_dot=True))
+        if address is None:
             said.set_rcode(dns.rcode.NXDOMAIN)
         elif asked.rdtype == dns.rdatatype.A:
             said.answer.append(dns.rrset.from_text(asked.name, 5, "IN", "A", address))
@@ -62,13 +71,15 @@ def answer_names(address: str, names: frozenset[str]) -> None:
 
 
 def main() -> None:
-    certificate, key, address, *names = sys.argv[1:]
+    certificate, key, *named = sys.argv[1:]
+    names = dict(name.split("=") for name in named)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     tls = ThreadingHTTPServer(("", 443), Handler)
     tls.socket = context.wrap_socket(tls.socket, server_side=True)
     threading.Thread(target=tls.serve_forever, daemon=True).start()
-    threading.Thread(target=answer_names, args=(address, frozenset(names)), daemon=True).start()
+    threading.Thread(target=answer_names, args=(names,), daemon=True).start()
+    threading.Thread(target=ThreadingTCPServer(("", 7000), Greeter).serve_forever, daemon=True).start()
     ThreadingHTTPServer(("", 80), Handler).serve_forever()
 
 

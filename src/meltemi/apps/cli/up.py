@@ -23,6 +23,7 @@ from meltemi.apps.cli.state import network_options, state_option
 @click.option(
     "--gateway-port", type=click.IntRange(1, 65535), help="serve the ingress gateway on this port of 127.0.0.1"
 )
+@click.option("--egress-gateway", is_flag=True, help="have an egress gateway, as Istio's tasks expect it")
 @click.option(
     "--images", multiple=True, type=click.Path(exists=True, path_type=Path), help="a map from images to commands"
 )
@@ -48,6 +49,7 @@ def command(
     detach: bool,
     watch: bool,
     gateway_port: int | None,
+    egress_gateway: bool,
     pod_cidr: str,
     service_cidr: str,
     images: tuple[Path, ...],
@@ -68,6 +70,7 @@ def command(
     options = lifecycle.Options(
         state=state,
         gateway_port=gateway_port,
+        egress_gateway=egress_gateway,
         pod_cidr=pod_cidr,
         service_cidr=service_cidr,
         images=images,

@@ -122,8 +122,6 @@ def _check_dynamic(entry: ServiceEntry) -> Iterator[Finding]:
     """DYNAMIC_DNS resolves the host that each request names: one pattern, no addresses, no endpoints."""
     if entry.resolution is not DYNAMIC:
         return
-    message = "resolution DYNAMIC_DNS has no effect yet: the address that the client asked for is called"
-    yield warning("M1303", at(ROOT, "resolution"), message, "write 'resolution: NONE' to say so")
     if not any(host.startswith("*") for host in entry.hosts):
         yield error(
             "M2403", at(ROOT, "hosts"), "resolution DYNAMIC_DNS is for wildcard hosts", "write 'resolution: DNS'"

@@ -35,8 +35,11 @@ RESOLUTIONS = {
     ServiceEntryResolution.STATIC: Resolution.EDS,
     ServiceEntryResolution.DNS: Resolution.DNS,
     ServiceEntryResolution.DNS_ROUND_ROBIN: Resolution.DNS_ROUND_ROBIN,
-    ServiceEntryResolution.DYNAMIC_DNS: Resolution.PASSTHROUGH,
+    ServiceEntryResolution.DYNAMIC_DNS: Resolution.DYNAMIC,
 }
+
+UNLISTED = (Resolution.PASSTHROUGH, Resolution.DYNAMIC)
+"""Whose endpoints nobody knows before the call."""
 
 
 class EntryHead(Value, frozen=True, kw_only=True):
@@ -114,7 +117,7 @@ def entry_endpoints(e: Engine, host: str, port: int, key: Key) -> tuple[Endpoint
     """Endpoints that one ServiceEntry gives to a port of one of its hosts."""
     spec = e.get(entry, key)
     written = next((p for p in spec.ports if p.number == port), None) if spec else None
-    if spec is None or written is None or RESOLUTIONS[spec.resolution] is Resolution.PASSTHROUGH:
+    if spec is None or written is None or RESOLUTIONS[spec.resolution] in UNLISTED:
         return ()
     if spec.workload_selector is not None:
         return _selected(e, spec, written, key.namespace)

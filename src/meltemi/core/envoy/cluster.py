@@ -5,6 +5,7 @@ Place:  view/cluster → [envoy/cluster] → pipeline/clusters
 
 from meltemi.core.envoy import pb
 from meltemi.core.envoy.connection_pool import write_pool
+from meltemi.core.envoy.dynamic_dns import write_dynamic
 from meltemi.core.envoy.endpoints import ISTIO, TLS_MODE, load_assignment
 from meltemi.core.envoy.load_balancer import write_balancer
 from meltemi.core.envoy.outlier import outlier_detection
@@ -18,11 +19,13 @@ BY_NAME = (Discovery.STRICT_DNS, Discovery.LOGICAL_DNS)
 
 def cluster_message(cluster: Cluster) -> pb.Cluster:
     """Translate field by field."""
-    written = pb.Cluster(
-        name=cluster.name,
-        alt_stat_name=cluster.stat_name,
-        type=pb.Cluster.DiscoveryType.Value(cluster.discovery),
-    )
+    asks_name = cluster.tls is not None and not cluster.tls.sni
+    checks_name = cluster.tls is not None and cluster.tls.checks and not cluster.tls.names
+    written = pb.Cluster(name=cluster.name, alt_stat_name=cluster.stat_name)
+    if cluster.discovery is Discovery.DYNAMIC:
+        write_dynamic(written, by_name=asks_name and checks_name)
+    else:
+        written.type = pb.Cluster.DiscoveryType.Value(cluster.discovery)
     if cluster.discovery is Discovery.EDS:
         written.eds_cluster_config.eds_config.CopyFrom(pb.ads())
         written.eds_cluster_config.service_name = cluster.name
@@ -31,8 +34,6 @@ def cluster_message(cluster: Cluster) -> pb.Cluster:
     elif cluster.discovery is Discovery.STATIC:
         written.load_assignment.CopyFrom(load_assignment(cluster.name, cluster.groups))
     write_balancer(cluster.balancer, written)
-    asks_name = cluster.tls is not None and not cluster.tls.sni
-    checks_name = cluster.tls is not None and cluster.tls.checks and not cluster.tls.names
     write_pool(cluster.pool, written, find_server_name=asks_name, check_server_name=checks_name)
     if cluster.outlier is not None:
         written.outlier_detection.CopyFrom(outlier_detection(cluster.outlier))

@@ -109,8 +109,8 @@ def http_filters(
         *translate,
         _http("envoy.filters.http.grpc_stats", _grpc_stats()),
         _http(FAULT, pb.HTTPFault()),  # after policy: an injected fault must not hide a denial
-        *resolve,
         *([] if side is Side.INBOUND else [_http(INNER_PROTOCOL, silent())]),
+        *resolve,  # at the port that a route has said in the filter before
         _http("envoy.filters.http.router", pb.Router(suppress_envoy_headers=quiet)),  # last, always: it answers
     ]
 

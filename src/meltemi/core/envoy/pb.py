@@ -65,6 +65,9 @@ from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors, CorsPolicy
 from envoy.extensions.filters.http.dynamic_forward_proxy.v3.dynamic_forward_proxy_pb2 import (
     FilterConfig as DynamicForwardProxy,
 )
+from envoy.extensions.filters.http.dynamic_forward_proxy.v3.dynamic_forward_proxy_pb2 import (
+    PerRouteConfig as DynamicForwardRoute,
+)
 from envoy.extensions.filters.http.ext_authz.v3.ext_authz_pb2 import ExtAuthz
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
@@ -92,6 +95,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpFilter,
 )
 from envoy.extensions.filters.network.rbac.v3.rbac_pb2 import RBAC as NetworkRBAC  # noqa: N811  (a message)
+from envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.sni_dynamic_forward_proxy_pb2 import (
+    FilterConfig as SniDynamicForwardProxy,
+)
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.extensions.matching.common_inputs.network.v3.network_inputs_pb2 import DestinationPortInput
 from envoy.extensions.matching.input_matchers.runtime_fraction.v3.runtime_fraction_pb2 import RuntimeFraction
@@ -165,6 +171,7 @@ __all__ = [
     "Duration",
     "DynamicForwardCluster",
     "DynamicForwardProxy",
+    "DynamicForwardRoute",
     "Endpoint",
     "ExtAuthz",
     "ExtensionConfigSource",
@@ -239,6 +246,7 @@ __all__ = [
     "SdsSecretConfig",
     "Secret",
     "SetFilterState",
+    "SniDynamicForwardProxy",
     "SocketAddress",
     "StatusCode",
     "StringMatcher",

@@ -6,6 +6,8 @@ Place:  view/route → [envoy/route] → envoy/virtual_host
 from meltemi.core.envoy import pb
 from meltemi.core.envoy.cors import FILTER as CORS_FILTER
 from meltemi.core.envoy.cors import cors_policy
+from meltemi.core.envoy.dynamic_dns import FILTER as RESOLVER
+from meltemi.core.envoy.dynamic_dns import resolved_name, set_port
 from meltemi.core.envoy.fault import FILTER as FAULT_FILTER
 from meltemi.core.envoy.fault import fault_config
 from meltemi.core.envoy.hashing import hash_policy
@@ -31,8 +33,10 @@ def route_message(route: Route) -> pb.Route:
     write_headers(route.changes, written)
     if route.fault is not None:
         written.typed_per_filter_config[FAULT_FILTER].CopyFrom(pb.any_of(fault_config(route.fault)))
-    if len(route.splits) == 1 and route.splits[0].undeclared:
-        written.typed_per_filter_config[INNER_PROTOCOL].CopyFrom(pb.any_of(requests_inside()))
+    if len(route.splits) == 1:
+        _write_marks(route.splits[0], written)
+    if route.rewrite.host and any(split.dialled for split in route.splits):
+        written.typed_per_filter_config[RESOLVER].CopyFrom(pb.any_of(resolved_name(route.rewrite.host)))
     if route.cors is not None:
         written.typed_per_filter_config[CORS_FILTER].CopyFrom(pb.any_of(cors_policy(route.cors)))
     return written
@@ -70,6 +74,13 @@ def _weight(split: Split) -> pb.ClusterWeight:
     write_headers(split.changes, written)
     if split.changes.host:
         written.host_rewrite_literal = split.changes.host
+    _write_marks(split, written)
+    return written
+
+
+def _write_marks(split: Split, written: pb.Route | pb.ClusterWeight) -> None:
+    """What later filters must know of a request to this destination."""
     if split.undeclared:
         written.typed_per_filter_config[INNER_PROTOCOL].CopyFrom(pb.any_of(requests_inside()))
-    return written
+    elif split.dialled:
+        written.typed_per_filter_config[INNER_PROTOCOL].CopyFrom(pb.any_of(set_port(split.dialled)))

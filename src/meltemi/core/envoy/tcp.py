@@ -5,6 +5,7 @@ Place:  view/listener → [envoy/tcp] → envoy/{listener,inbound}
 
 from meltemi.core.envoy import pb
 from meltemi.core.envoy.access_log import access_logs
+from meltemi.core.envoy.dynamic_dns import sni_resolver
 from meltemi.core.envoy.filters import Side, network_filters
 from meltemi.core.view.access_log import LogTo
 from meltemi.core.view.listener import Chain, Listener, Share
@@ -23,7 +24,7 @@ def tcp_proxy(chain: Chain, listener: Listener) -> list[pb.Filter]:
     if chain.tunnel is not None:
         written.tunneling_config.hostname = chain.tunnel.target
         written.tunneling_config.use_post = chain.tunnel.post
-    return _filters(side, written)
+    return _filters(side, written, chain.dialled)
 
 
 def tcp_filters(side: Side, shares: tuple[Share, ...], stat_prefix: str, log: LogTo | None) -> list[pb.Filter]:
@@ -31,8 +32,9 @@ def tcp_filters(side: Side, shares: tuple[Share, ...], stat_prefix: str, log: Lo
     return _filters(side, _proxy(shares, stat_prefix, log))
 
 
-def _filters(side: Side, proxy: pb.TcpProxy) -> list[pb.Filter]:
-    return [*network_filters(side), pb.Filter(name=FILTER, typed_config=pb.any_of(proxy))]
+def _filters(side: Side, proxy: pb.TcpProxy, dialled: int = 0) -> list[pb.Filter]:
+    resolve = [sni_resolver(dialled)] if dialled else []
+    return [*network_filters(side), *resolve, pb.Filter(name=FILTER, typed_config=pb.any_of(proxy))]
 
 
 def _proxy(shares: tuple[Share, ...], stat_prefix: str, log: LogTo | None) -> pb.TcpProxy:

@@ -48,6 +48,8 @@ class Discovery(StrEnum):
     STRICT_DNS = "STRICT_DNS"
     LOGICAL_DNS = "LOGICAL_DNS"
     ORIGINAL_DST = "ORIGINAL_DST"
+    DYNAMIC = "DYNAMIC"
+    """The host that the caller names; no type of Envoy's but an extension."""
     STATIC = "STATIC"
 
 
@@ -85,6 +87,8 @@ def discovery(e: Engine, aim: Aim, gateway: bool) -> Discovery:
     found = e.get(service, aim.host)
     if found is None:
         return Discovery.STATIC
+    if found.resolution is Resolution.DYNAMIC:
+        return Discovery.DYNAMIC
     policy = e.get(policy_for, aim)
     balancer = policy.load_balancer
     as_asked = balancer is not None and balancer.consistent_hash is None and balancer.simple is SimpleLB.PASSTHROUGH
@@ -163,7 +167,7 @@ def _origins(policy: Policy, found: Service) -> tuple[Origin, ...]:
 
 
 def _balancer(e: Engine, aim: Aim, policy: Policy, kind: Discovery) -> Balancer:
-    if kind is Discovery.ORIGINAL_DST:
+    if kind in (Discovery.ORIGINAL_DST, Discovery.DYNAMIC):
         return Balancer(pick=Pick.ORIGINAL)
     by_locality = e.get(preference, aim) is not None
     settled = effective_balancer(

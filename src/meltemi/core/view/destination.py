@@ -8,7 +8,7 @@ The small cells here stand between a service's changes and the routes to it.
 from meltemi.core.compose.destination_rules import subsets_of
 from meltemi.core.compose.hosts import qualified
 from meltemi.core.compose.registry import real_host, service
-from meltemi.core.compose.visibility import ALL_PORTS, seen, visible
+from meltemi.core.compose.visibility import ALL_PORTS, seen, visible, visible_hosts
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.proxy import Sight
 from meltemi.core.model.registry.service import AppProtocol, Resolution
@@ -47,6 +47,31 @@ def seen_ports(e: Engine, host: str, sight: Sight) -> tuple[int, ...]:
         return numbers
     shown = e.get(seen, host, sight.wide)
     return numbers if ALL_PORTS in shown else tuple(n for n in numbers if n in shown)
+
+
+def dialled(e: Engine, to: Target) -> int:
+    """The port at which a host is called that the caller names; 0 where the destination's endpoints are known."""
+    found = e.get(service, to.host)
+    port = next((p for p in found.ports if p.number == to.port), None) if found else None
+    if found is None or port is None or found.resolution is not Resolution.DYNAMIC:
+        return 0
+    return port.target if isinstance(port.target, int) else port.number
+
+
+def dialled_of(e: Engine, to: tuple[Target, ...]) -> int:
+    """As `dialled`, of the first destination of several whose host the caller names."""
+    return next((port for one in to if (port := e.get(dialled, one))), 0)
+
+
+def sees_dialled(e: Engine, sight: Sight) -> bool:
+    """Whether some destination that is seen is a host that the caller names."""
+    return any(e.get(is_dialled, host) for host in e.get(visible_hosts, sight.wide))
+
+
+def is_dialled(e: Engine, host: str) -> bool:
+    """Whether a service stands for hosts that callers name."""
+    found = e.get(service, host)
+    return found is not None and found.resolution is Resolution.DYNAMIC
 
 
 def target(e: Engine, written: Destination, *, namespace: str, port: int) -> Target:

@@ -18,7 +18,7 @@ from meltemi.core.model.proxy import Scope, Sight
 from meltemi.core.model.proxy import Target as Answered
 from meltemi.core.model.value import Value
 from meltemi.core.view.access_log import access_log
-from meltemi.core.view.destination import exists
+from meltemi.core.view.destination import dialled_of, exists, sees_dialled
 from meltemi.core.view.http_settings import http_settings
 from meltemi.core.view.listener import TLS, Chain, ChainMatch, Listener, ServerTLS, Share, distinct
 from meltemi.core.view.rewrite import Answer
@@ -216,6 +216,7 @@ def gateway_listener(e: Engine, place: Place, address: str, port: int) -> Listen
         inspect_tls=tls,
         detection_timeout=mesh(e).protocol_detection_timeout,
         gateway=True,
+        resolves_names=e.get(sees_dialled, Sight(namespace=place.namespace)),
         access_log=e.get(access_log),
         http=http_settings(mesh(e), place.proxy, gateway=True),
         proxy_protocol=place.proxy.topology.proxy_protocol is not None,
@@ -281,6 +282,7 @@ def _connection_chain(e: Engine, server: Bound, rule: Connections, tls: ServerTL
         tls=tls,
         limits=tcp_limits(e, to, place.namespace, place.labels),
         tunnel=tcp_tunnel(e, to, place.namespace, place.labels),
+        dialled=dialled_of(e, to),
     )
 
 

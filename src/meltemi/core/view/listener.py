@@ -100,6 +100,8 @@ class Chain(Value, frozen=True, kw_only=True):
     tls: ServerTLS | None = None
     limits: Limits = Limits()
     tunnel: Tunnel | None = None
+    dialled: int = 0
+    """The port of the host that a connection's TLS names, where it goes there."""
 
 
 class Listener(Value, frozen=True, kw_only=True):
@@ -119,7 +121,7 @@ class Listener(Value, frozen=True, kw_only=True):
     """How long inspectors wait for a first byte; 0 is without end."""
     gateway: bool = False
     resolves_names: bool = False
-    """Requests for unknown hosts go to the host that they name."""
+    """Some requests go to the host that they name."""
     access_log: LogTo | None = None
     http: HttpSettings = HttpSettings()
     proxy_protocol: bool = False

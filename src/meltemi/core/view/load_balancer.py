@@ -28,7 +28,7 @@ class Pick(StrEnum):
     RING_HASH = "RING_HASH"
     MAGLEV = "MAGLEV"
     ORIGINAL = "CLUSTER_PROVIDED"
-    """The address that the caller asked for."""
+    """The address that the caller asked for, or the host that it named."""
 
 
 class Warmup(Value, frozen=True, kw_only=True):

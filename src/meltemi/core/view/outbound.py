@@ -14,7 +14,7 @@ from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Origin
 from meltemi.core.model.mesh_proxy import NOTHING_OWN, OwnSettings
 from meltemi.core.view.access_log import access_log
-from meltemi.core.view.destination import Target, exists
+from meltemi.core.view.destination import Target, dialled, dialled_of, exists, sees_dialled
 from meltemi.core.view.http_settings import http_settings
 from meltemi.core.view.listener import (
     PLAIN_HTTP,
@@ -108,7 +108,7 @@ def outbound_listener(
         inspect_tls=names or sniffs,
         inspect_http=sniffs,
         detection_timeout=mesh(e).protocol_detection_timeout,
-        resolves_names=unknown.resolves_names,
+        resolves_names=unknown.resolves_names or e.get(sees_dialled, client.sight),
         access_log=e.get(access_log),
         http=http_settings(mesh(e), client.proxy, gateway=False),
         needs=frozenset(clusters & known),
@@ -174,6 +174,7 @@ class _Plan:
                 stat_prefix=to.cluster,
                 limits=self._limits((to,)),
                 tunnel=self._tunnel((to,)),
+                dialled=self._e.get(dialled, to),
             )
         )
 
@@ -200,6 +201,7 @@ class _Plan:
                 stat_prefix=prefix,
                 limits=self._limits(to),
                 tunnel=self._tunnel(to),
+                dialled=dialled_of(self._e, to),
             )
         )
 

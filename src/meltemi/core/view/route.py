@@ -3,6 +3,8 @@
 Place:  compose/delegates → [view/route] → envoy/route
 """
 
+from msgspec import structs
+
 from meltemi.core.compose.delegates import Rule, http_rules
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.virtual_services import MESH, gateway_name, gateways_of, virtual_service
@@ -14,11 +16,11 @@ from meltemi.core.model.traffic.virtual_service import HTTPMatchRequest, HTTPRou
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.cors import Cors, effective_cors
-from meltemi.core.view.destination import Target, target
+from meltemi.core.view.destination import Target, dialled, target
 from meltemi.core.view.fault import Fault, effective_fault
 from meltemi.core.view.hashing import Hash, hash_of
 from meltemi.core.view.headers import HeaderChanges, header_changes, route_header_changes
-from meltemi.core.view.match import RequestMatch, request_match
+from meltemi.core.view.match import Field, How, RequestMatch, Text, request_match
 from meltemi.core.view.mesh_tls import undeclared
 from meltemi.core.view.mirror import Mirror, written_mirrors
 from meltemi.core.view.retry import Retry, effective_retry, longest_wait
@@ -65,6 +67,8 @@ class Split(Value, frozen=True, kw_only=True):
     changes: HeaderChanges = HeaderChanges()
     undeclared: bool = False
     """The route must say that requests are inside, for the cluster takes bytes as well (view/mesh_tls)."""
+    dialled: int = 0
+    """The port at which the host is called that the request names."""
 
     @property
     def has_changes(self) -> bool:
@@ -110,9 +114,11 @@ def default_route(e: Engine, host: str, client: Client) -> Route:
     """The route to a service of which no VirtualService speaks."""
     to = Target(host=host, port=client.port)
     hashes = hash_of(e, to, client.namespace, client.labels)
+    splits = (_to(e, to, client),)
     return Route(
         name=DEFAULT_NAME,
-        splits=(Split(to=to, undeclared=e.get(undeclared, to, client.namespace, client.labels)),),
+        match=at_port(RequestMatch(), splits, client),
+        splits=splits,
         retry=effective_retry(None, hashed=bool(hashes), default=mesh(e).default_http_retry_policy),
         hashes=hashes,
     )
@@ -168,7 +174,7 @@ def _route(e: Engine, rule: Rule, match: HTTPMatchRequest | None, client: Client
     return Route(
         name=".".join(name for name in (written.name, match.name if match else "") if name),
         stat_prefix=match.stat_prefix if match else "",
-        match=request_match(match),
+        match=at_port(request_match(match), splits, client),
         splits=() if redirect or answer else splits,
         redirect=redirect,
         answer=answer,
@@ -184,6 +190,17 @@ def _route(e: Engine, rule: Rule, match: HTTPMatchRequest | None, client: Client
     )
 
 
+def at_port(match: RequestMatch, splits: tuple[Split, ...], client: Client) -> RequestMatch:
+    """`match`, or where a sidecar calls what the request names, of that: a port in the name must be the one called.
+
+    Envoy calls the port that the name says, and a service stands for its own port only.
+    """
+    if MESH not in client.gateways or not any(split.dialled for split in splits):
+        return match
+    named = Field(name=":authority", text=Text(how=How.REGEX, value=f"[^:]*(:{client.port})?"))
+    return structs.replace(match, headers=(*match.headers, named))
+
+
 def _splits(e: Engine, rule: Rule, client: Client) -> tuple[Split, ...]:
     """Destinations with a share; one that stands alone has all of it, whatever its weight says."""
     written = [d for d in rule.route.route if d.destination is not None]
@@ -195,12 +212,13 @@ def _split(e: Engine, written: HTTPRouteDestination, rule: Rule, client: Client,
     if written.destination is None:
         raise ValueError("a destination was asked for and there is none")
     to = target(e, written.destination, namespace=rule.namespace, port=client.port)
-    return Split(
-        to=to,
-        weight=1 if alone else written.weight or 0,
-        changes=header_changes(written.headers),
-        undeclared=e.get(undeclared, to, client.namespace, client.labels),
+    return structs.replace(
+        _to(e, to, client), weight=1 if alone else written.weight or 0, changes=header_changes(written.headers)
     )
+
+
+def _to(e: Engine, to: Target, client: Client) -> Split:
+    return Split(to=to, undeclared=e.get(undeclared, to, client.namespace, client.labels), dialled=e.get(dialled, to))
 
 
 def _mirrors(e: Engine, rule: Rule, client: Client) -> tuple[Mirror, ...]:

@@ -60,6 +60,8 @@ class Resolution(StrEnum):
     """The proxy resolves the endpoints' names, all answers are used (STRICT_DNS)."""
     DNS_ROUND_ROBIN = "dns-round-robin"
     """The proxy resolves one name and uses the first answer (LOGICAL_DNS)."""
+    DYNAMIC = "dynamic"
+    """The proxy resolves the name that each request or connection names (ServiceEntry DYNAMIC_DNS)."""
     PASSTHROUGH = "passthrough"
     """The original destination (ServiceEntry NONE, headless Services)."""
     ALIAS = "alias"
