@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -29,6 +30,7 @@ from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.node.settings import KubeSettings
 from meltemi.core.pipeline.findings import findings
+from meltemi.core.pipeline.guard import pod_guard
 from meltemi.core.pipeline.scope import scope_of
 from meltemi.core.pipeline.slots import slots
 from meltemi.shell.doors import Doors
@@ -83,7 +85,7 @@ async def run(state: Path) -> None:
         )
         app = create_app(
             store, admission=_admission(admission, store), publisher=publisher,
-            authority=authority.control(doors), tokens=authority.tokens,
+            authority=authority.control(doors), tokens=authority.tokens, guard_of=partial(pod_guard, engine),
         )  # fmt: skip
         try:
             if settings.xds_port:

@@ -28,7 +28,7 @@ COMMANDS = {
     "validate": "find the faults of files without a mesh",
     "compile": "show what a proxy would receive, without a mesh",
     "inject": "add the proxy to the pods of files",
-    "x": "what istioctl has as experimental: machines outside of the mesh",
+    "x": "what istioctl has as experimental: who may reach a workload, machines outside of the mesh",
     "manifest": "print what a Kubernetes API server needs",
     "code": "explain the code of a finding",
     "doctor": "what this machine lacks, and how to mend it",

@@ -37,12 +37,12 @@ def command(files: tuple[str, ...], proxy_file: str, mesh_config: str | None, na
     """Print every resource of one proxy."""
     from meltemi.core.pipeline.compile import compile_mesh
 
-    proxy = read_proxy(_read(proxy_file))
+    proxy = read_proxy(read_file(proxy_file))
     parsed: list[Parsed] = []
     found: list[Shown] = []
     for file in files:
-        parsed += _parsed(file, namespace, found)
-    settings = _settings(mesh_config, found)
+        parsed += parsed_file(file, namespace, found)
+    settings = mesh_settings(mesh_config, found)
     compiled = compile_mesh([p.document for p in parsed if p.document], settings, proxy)
     found += _placed(compiled.findings, {p.key: p.source for p in parsed if p.key})
     if output == "json":
@@ -53,7 +53,8 @@ def command(files: tuple[str, ...], proxy_file: str, mesh_config: str | None, na
     raise SystemExit(1 if faulty(found) else 0)
 
 
-def _read(file: str) -> bytes:
+def read_file(file: str) -> bytes:
+    """The content; `-` is standard input. Ends the command where it cannot be read."""
     try:
         return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as e:
@@ -93,23 +94,25 @@ def read_proxy(text: bytes) -> "Proxy":
     )
 
 
-def _parsed(file: str, namespace: str, found: "list[Shown]") -> "tuple[Parsed, ...]":
+def parsed_file(file: str, namespace: str, found: "list[Shown]") -> "tuple[Parsed, ...]":
+    """The objects of a file; what is wrong with them goes to `found`."""
     from meltemi.core.check.validate import validate_bytes
 
-    text = _read(file)
+    text = read_file(file)
     parsed, findings = validate_bytes(file, text, namespace=namespace)
     found += _quoted(file, text, findings)
     return parsed
 
 
-def _settings(file: str | None, found: "list[Shown]") -> "MeshConfig":
+def mesh_settings(file: str | None, found: "list[Shown]") -> "MeshConfig":
+    """The mesh's settings from a file, Istio's defaults without one; what is wrong goes to `found`."""
     from meltemi.core.model.mesh import MeshConfig
 
     if file is None:
         return MeshConfig()
     from meltemi.core.check.mesh import read_mesh_config
 
-    text = _read(file)
+    text = read_file(file)
     settings, findings = read_mesh_config(file, text)
     found += _quoted(file, text, findings)
     return settings

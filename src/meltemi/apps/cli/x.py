@@ -1,9 +1,10 @@
-"""`meltemi x workload …`: machines outside of the mesh, by hand, with istioctl's words.
+"""`meltemi x …`: what istioctl has under `experimental`, with its words.
 
-Place:  apps/cli · flags or a WorkloadGroup's file → YAML
+Place:  apps/cli · authz; flags or a WorkloadGroup's file → YAML
 Exit:   0 printed · 1 the group has errors · 2 a file could not be read, or a flag is wrong
 
-A machine does not register itself here. `x workload entry configure` prints the WorkloadEntry that it would get:
+`x authz check` says who may reach a workload. `x workload` is for machines outside of the mesh, by hand: a machine does
+not register itself here, and `x workload entry configure` prints the WorkloadEntry that it would get:
 
     meltemi x workload group create --name vm --labels app=ratings --ports http=8080 >group.yaml
     meltemi x workload entry configure -f group.yaml --address 192.0.2.7 | meltemi apply -f -
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from meltemi.apps.cli.authz import authz
 from meltemi.apps.cli.output import echo_findings, faulty
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ GROUP = "WorkloadGroup"
 @click.group(help=__doc__)
 def command() -> None:
     """What istioctl has under `experimental`."""
+
+
+command.add_command(authz)
 
 
 @command.group()

@@ -13,6 +13,7 @@ from meltemi.ports.store import ConfigStore, RefusedError
 from meltemi.shell.servers.api import resources
 from meltemi.shell.servers.api.admission import Admission
 from meltemi.shell.servers.api.authority import AuthorityRoutes, Control
+from meltemi.shell.servers.api.authorization import AuthorizationRoutes, GuardOf
 from meltemi.shell.servers.api.mesh import MeshRoutes
 from meltemi.shell.servers.api.objects import Objects
 from meltemi.shell.servers.api.problem import ApiError
@@ -24,14 +25,16 @@ _VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 def create_app(
     store: ConfigStore, *, admission: Admission | None = None, publisher: Publisher | None = None,
-    authority: Control | None = None, tokens: TokenRoutes | None = None,
+    authority: Control | None = None, tokens: TokenRoutes | None = None, guard_of: GuardOf | None = None,
 ) -> Starlette:  # fmt: skip
-    """The API over a store. Without a publisher nothing is known of proxies, without an authority no certificates."""
+    """The API over a store. Without a publisher nothing is known of proxies, without an authority no certificates,
+    without `guard_of` nothing of what is in force."""
     objects = Objects(store, admission or Admission())
     kube = resources.Resources(objects)
     mesh = MeshRoutes(objects, publisher, authority)
     routes = [
         *(tokens.routes() if tokens else ()),
+        *(AuthorizationRoutes(store, guard_of).routes() if guard_of else ()),
         *(AuthorityRoutes(authority).routes() if authority else ()),
         Route("/api", resources.versions),
         Route("/apis", resources.groups),

@@ -1,0 +1,173 @@
+"""A request, or a connection of bytes, as a user describes it.
+
+Place:  words of a command or of the API → [explain/asked] → explain/{fits,decide}
+
+What is not said is not guessed: a rule that asks for it is undecided. Two things are known without being said: a caller
+who is not named has no certificate, and headers and claims that are not named are not there.
+"""
+
+import re
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from meltemi.core.model.value import Value
+
+SPIFFE = "spiffe://"
+_IDENTITY = re.compile(r"([^/]+)/ns/([^/]+)/sa/([^/]+)")
+_SHORT = re.compile(r"([^/]+)/([^/]+)")
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_UNPLAIN = re.compile(r"\\|/\.\.?(?:/|$)|%(?:2[dDeEfF]|5[cCfF]|7[eE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA])|[^!-~]")
+"""What path normalisation would change, in a path without its query."""
+OWN_HEADERS = ("x-forwarded-", "x-envoy-", "x-request-id", "x-b3-", "traceparent")
+"""Headers that proxies make: whether they are there is not known if nobody says so."""
+
+
+class Words(Value, frozen=True, kw_only=True):
+    """What a user says, as it is written."""
+
+    request: str = ""
+    """`METHOD /path` or `METHOD http://host/path`; empty: a connection of bytes."""
+    caller: str = ""
+    """`namespace/serviceaccount`, or a principal; empty: who has no certificate."""
+    headers: tuple[str, ...] = ()
+    """`Name: value`."""
+    claims: tuple[str, ...] = ()
+    """`name=value`, the value as JSON or as text: of a sound token."""
+    port: int | None = None
+    """Of the workload."""
+    server_name: str | None = None
+    source_ip: str = ""
+    remote_ip: str = ""
+
+
+class Caller(Value, frozen=True, kw_only=True):
+    """An identity, taken apart."""
+
+    domain: str
+    namespace: str
+    account: str
+
+    @property
+    def principal(self) -> str:
+        return f"{self.domain}/ns/{self.namespace}/sa/{self.account}"
+
+
+class Asked(Value, frozen=True, kw_only=True):
+    """What reaches the workload's proxy. None, or an empty address: not said."""
+
+    caller: Caller | None = None
+    """None: nobody with a certificate."""
+    method: str = ""
+    """Empty: bytes."""
+    path: str = ""
+    """With its query."""
+    host: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    """Names in lower case; of several with one name all, joined by a comma."""
+    claims: tuple[tuple[str, Any], ...] | None = None
+    """None: no token."""
+    port: int | None = None
+    server_name: str | None = None
+    source: str = ""
+    remote: str = ""
+    destination: tuple[str, ...] = ()
+
+    @property
+    def plain_path(self) -> str:
+        """Without query and fragment."""
+        return re.split(r"[?#]", self.path, maxsplit=1)[0]
+
+    @property
+    def sni(self) -> str | None:
+        """The server name of the caller's TLS; without TLS there is none."""
+        return "" if self.server_name is None and self.caller is None else self.server_name
+
+    def header(self, name: str) -> tuple[bool, str | None]:
+        """(whether it is known, the value; None where it is not there)."""
+        name = name.lower()
+        own = {":method": self.method, ":path": self.path, ":authority": self.host, "host": self.host}
+        if name in own:
+            return own[name] is not None, own[name]
+        value = dict(self.headers).get(name)
+        return value is not None or not name.startswith(OWN_HEADERS), value
+
+
+def asked(words: Words, trust_domain: str, destination: tuple[str, ...] = ()) -> Asked:
+    """Understand a description. `destination`: the workload's addresses. Raises ValueError that says what is wrong."""
+    method, host, path = _request(words.request) if words.request else ("", None, "")
+    if not words.request and (words.headers or words.claims):
+        raise ValueError("headers and claims are of requests: say which, as in --request 'GET /path'")
+    if words.port is not None and not 0 < words.port <= 65535:
+        raise ValueError(f"{words.port} is no port")
+    headers = _headers(words.headers)
+    return Asked(
+        caller=_caller(words.caller, trust_domain) if words.caller else None,
+        method=method,
+        path=path,
+        host=dict(headers).get("host", host),
+        headers=tuple(one for one in headers if one[0] != "host"),
+        claims=_claims(words.claims) if words.claims else None,
+        port=words.port,
+        server_name=words.server_name,
+        source=_address(words.source_ip),
+        remote=_address(words.remote_ip),
+        destination=destination,
+    )
+
+
+def _request(text: str) -> tuple[str, str | None, str]:
+    method, _, target = text.strip().partition(" ")
+    target = target.strip()
+    if not _METHOD.fullmatch(method) or not target:
+        raise ValueError(f"{text!r} is no request: write 'GET /path' or 'GET http://host/path'")
+    parts = urlsplit(target)
+    if parts.scheme not in ("", "http", "https") or bool(parts.scheme) is not bool(parts.netloc):
+        raise ValueError(f"{target!r} is neither a path nor an address with http")
+    path = target.split(parts.netloc, 1)[1] if parts.netloc else target
+    path = path if path.startswith("/") else f"/{path}" if parts.netloc else path
+    if not path.startswith("/"):
+        raise ValueError(f"the path {path!r} does not begin with '/'")
+    if wrong := _UNPLAIN.search(re.split(r"[?#]", path, maxsplit=1)[0]):
+        raise ValueError(f"rules see paths as the application does: write {path!r} without {wrong[0]!r}")
+    return method, parts.netloc or None, path
+
+
+def _caller(word: str, trust_domain: str) -> Caller:
+    name = word.removeprefix(SPIFFE)
+    if found := _IDENTITY.fullmatch(name):
+        return Caller(domain=found[1], namespace=found[2], account=found[3])
+    if found := _SHORT.fullmatch(name):
+        return Caller(domain=trust_domain, namespace=found[1], account=found[2])
+    raise ValueError(f"{word!r} is no caller: write 'namespace/serviceaccount' or 'domain/ns/…/sa/…'")
+
+
+def _headers(lines: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        name, value = name.strip().lower(), value.strip()
+        if not colon or not _METHOD.fullmatch(name):
+            raise ValueError(f"{line!r} is no header: write 'Name: value'")
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return tuple(sorted(found.items()))
+
+
+def _claims(words: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise ValueError(f"{word!r} is no claim: write 'name=value'")
+        try:
+            found[name] = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            found[name] = value
+    return tuple(sorted(found.items()))
+
+
+def _address(word: str) -> str:
+    """Raises ValueError, in the words of `ipaddress`."""
+    return str(ip_address(word)) if word else ""
