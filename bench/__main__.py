@@ -1,4 +1,4 @@
-"""`python -m bench [SERVICES…]`: measure and print docs/reference/performance.md.
+"""`python -m bench [SERVICES…]`: measure and print docs/reference/performance.md. `… crowd`: a crowd alone.
 
 Place:  bench · bench/{compile,push,certificates,hops,convergence,crowd,random_checks,validating} → Markdown
 """
@@ -10,8 +10,9 @@ import sys
 
 import structlog
 
-from bench import certificates, convergence, crowd, hops, push, random_checks, validating
+from bench import certificates, convergence, hops, push, random_checks, validating
 from bench import compile as compiling
+from bench.crowd import command as crowd
 from bench.measure import table
 
 PROXIES = (1, 10, 100)
@@ -55,9 +56,7 @@ the other.
 
 {crowd}
 
-{streams} simulated Envoys of one scope, which follow references and acknowledge, over gRPC on loopback. They take
-a good part of the CPUs themselves. *Connect* is from the first connection until all hold everything; changes are the
-median of {crowd_rounds}, from before the write until the last one has heard.
+{crowd_about}
 
 ## Random configurations and random texts
 
@@ -85,6 +84,8 @@ Envoys have certificates of the same kind, TLS 1.3 and one route, and neither an
 
 def main() -> None:
     """Arguments are the sizes of meshes to compile; changes are measured in the last one."""
+    if sys.argv[1:2] == ["crowd"]:
+        crowd.main(sys.argv[2:])
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     sizes = [int(one) for one in sys.argv[1:]] or [100, 1000]
     compiled = [compiling.measure(size) for size in sizes]
@@ -100,9 +101,8 @@ def main() -> None:
         validations=validating.ROUNDS,
         pushed=table(push.HEAD, sorted(pushed, key=lambda row: str(row[0]))),
         services=sizes[-1],
-        crowd=crowd.unable() or table(crowd.HEAD, crowd.measure()),
-        streams=crowd.STREAMS,
-        crowd_rounds=crowd.ROUNDS,
+        crowd=crowd.unable() or crowd.tables(crowd.measured([(crowd.SERVICES, crowd.STREAMS)])),
+        crowd_about=crowd.ABOUT,
         random=random_checks.measure(),
         configurations=random_checks.CONFIGURATIONS,
         texts=20_000 * random_checks.FUZZ,

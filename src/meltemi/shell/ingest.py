@@ -24,7 +24,8 @@ log: Any = structlog.get_logger(__name__)
 QUIET = Seconds(0.01)
 """A burst ends after so long without a change, or as long as the last one took to settle …"""
 AT_MOST = Seconds(0.25)
-"""… or so long after its first. Istio's 0.1 s and 10 s suit clusters whose pushes cost seconds."""
+"""… or so long after its first, or four times as long as the last one took to settle: where changes come without end,
+a fifth of the time at most goes into telling. Istio's 0.1 s and 10 s suit clusters whose pushes cost seconds."""
 
 UNSOUND = "M9003"
 """Code of the finding on a document whose last version is not in force."""
@@ -71,7 +72,7 @@ class Ingest:
         batch = await inbox.get()
         self._apply(batch)
         try:
-            async with asyncio.timeout(AT_MOST):
+            async with asyncio.timeout(max(AT_MOST, 4 * self._cost)):
                 while True:
                     async with asyncio.timeout(max(QUIET, self._cost)):
                         batch = await inbox.get()

@@ -68,26 +68,36 @@ def rule_heads(e: Engine) -> tuple[RuleHead, ...]:
     return tuple(sorted((h for h in found if h is not None), key=lambda h: h.age))
 
 
-def rule_index(e: Engine, home: str) -> Mapping[str, tuple[RuleHead, ...]]:
-    """Host or wildcard → the rules for it that stand in one namespace, the oldest first."""
+def rule_index(e: Engine) -> Mapping[str, tuple[RuleHead, ...]]:
+    """Host or wildcard → the rules for it, the oldest first."""
     found: dict[str, list[RuleHead]] = {}
     for head in e.get(rule_heads):
-        if head.key.namespace == home:
-            found.setdefault(head.host, []).append(head)
+        found.setdefault(head.host, []).append(head)
     return {host: tuple(heads) for host, heads in found.items()}
 
 
+def rules_of(e: Engine, host: str) -> tuple[tuple[RuleHead, ...], ...]:
+    """Rules that speak for a host to whomever, those of one pattern together, the closest first."""
+    index = e.get(rule_index)
+    return tuple(index[pattern] for pattern in patterns_of(host) if pattern in index)
+
+
 def candidates(e: Engine, host: str, namespace: str) -> tuple[RuleHead, ...]:
-    """Rules that speak for a host to clients in `namespace`: those of the first home that has any."""
+    """Rules that speak for a host to clients in `namespace`: those of the first home that has any.
+
+    No cell for each client's namespace where no rule speaks of the host: most hosts of a large mesh have none.
+    """
+    return e.get(_candidates, host, namespace) if e.get(rules_of, host) else ()
+
+
+def _candidates(e: Engine, host: str, namespace: str) -> tuple[RuleHead, ...]:
     found = e.get(service, host)
-    root = mesh(e).root_namespace
-    homes = (namespace, found.namespace if found else "", root)
+    homes = (namespace, found.namespace if found else "", mesh(e).root_namespace)
     for home in dict.fromkeys(h for h in homes if h):
-        index = e.get(rule_index, home)
-        for pattern in patterns_of(host):
+        for heads in e.get(rules_of, host):
             # A client's own namespace sees all its rules; of other namespaces only what they export.
-            heads = index.get(pattern, ())
-            if seen := tuple(h for h in heads if home == namespace or reaches(h.export_to, namespace)):
+            own = (h for h in heads if h.key.namespace == home)
+            if seen := tuple(h for h in own if home == namespace or reaches(h.export_to, namespace)):
                 return seen
     return ()
 
@@ -97,7 +107,7 @@ def rules_for(e: Engine, host: str, namespace: str, labels: tuple[tuple[str, str
 
     A rule that selects the client comes before rules for all clients.
     """
-    found = e.get(candidates, host, namespace)
+    found = candidates(e, host, namespace)
     mine = [h for h in found if h.selector and h.key.namespace == namespace and set(h.selector) <= set(labels)]
     first = next(iter(mine), None) or next((h for h in found if not h.selector), None)
     if first is None:
@@ -112,12 +122,12 @@ def rules_select(e: Engine) -> bool:
 
 def selector_names(e: Engine, host: str, namespace: str) -> frozenset[str]:
     """Labels of the client that the choice of a host's rules depends on."""
-    return frozenset(name for h in e.get(candidates, host, namespace) for name, _ in h.selector)
+    return frozenset(name for h in candidates(e, host, namespace) for name, _ in h.selector)
 
 
 def subsets_of(e: Engine, host: str, namespace: str) -> tuple[str, ...]:
     """Names of a host's subsets, whichever workload of `namespace` asks."""
-    return tuple(dict.fromkeys(name for h in e.get(candidates, host, namespace) for name in h.subsets))
+    return tuple(dict.fromkeys(name for h in candidates(e, host, namespace) for name in h.subsets))
 
 
 class Written(Value, frozen=True, kw_only=True):

@@ -104,8 +104,22 @@ def mesh_winners(e: Engine, sight: Sight) -> Mapping[str, Key]:
     return winners
 
 
+def has_rules(e: Engine, host: str) -> bool:
+    """Whether any VirtualService speaks of a host to sidecars; of most hosts of a large mesh none does."""
+    return closest(host, e.get(mesh_names)) is not None
+
+
+def mesh_names(e: Engine) -> frozenset[str]:
+    """Hosts and wildcards that VirtualServices name for sidecars."""
+    return frozenset(host for h in e.get(heads) if MESH in h.gateways for host in h.hosts)
+
+
 def mesh_virtual_service(e: Engine, sight: Sight, host: str) -> Key | None:
     """The VirtualService for calls of sidecars to `host`: the closest name, of these the oldest."""
+    return e.get(_mesh_virtual_service, sight, host) if e.get(has_rules, host) else None
+
+
+def _mesh_virtual_service(e: Engine, sight: Sight, host: str) -> Key | None:
     winners = e.get(mesh_winners, sight)
     name = closest(host, winners)
     return winners[name] if name is not None else None

@@ -66,7 +66,7 @@ def exposed(e: Engine, namespace: str) -> Exposed:
 
 def visible(e: Engine, host: str, sight: Sight) -> bool:
     """Whether there is a service `host` for clients."""
-    if e.get(service, host) is None or not reaches(e.get(exported, host), sight.namespace):
+    if not reaches(e.get(exported, host), sight.namespace):
         return False
     return sight.sidecar is None or e.get(seen, host, sight) != ()
 

@@ -110,15 +110,20 @@ class Engine:
         Asked for outside of a derived function and not watched, it is forgotten by the next `settle`.
         Raises CycleError, and whatever the function raises (it runs again when it is asked for again).
         """
-        node = self._node(cast("Cell", (function, args)))
+        # Lists of a large mesh ask for thousands of small cells: what is current costs no further call.
+        cell: Cell = (function, args)  # pyright: ignore[reportAssignmentType]  (P says no more of its keywords)
+        node = self._cells.get(cell)
+        if node is None:
+            node = self._cells[cell] = _Node(cell=cell)
         if node.running:
             raise CycleError(f"{function.__name__}{args!r} reads itself")
-        self._refresh(node)
+        if node.dirty or (self._dirty and node.height >= self._floor):
+            self._refresh(node)
         if self._running:
             self._note(node)
         elif not node.watches and not node.readers:
             self._loose.add(node)
-        return cast("T", node.value)
+        return node.value  # pyright: ignore[reportReturnType]  (what the function returned)
 
     def watch(self, function: "Callable[Concatenate[Engine, P], T]", *args: P.args, **kwargs: P.kwargs) -> T:
         """As get, and keep the value current in every `settle` until `unwatch`. Watches are counted."""
@@ -171,12 +176,6 @@ class Engine:
                 changed[node.cell] = node.reported = node.value
         self._moved.clear()
         return changed
-
-    def _node(self, cell: Cell) -> _Node:
-        node = self._cells.get(cell)
-        if node is None:
-            node = self._cells[cell] = _Node(cell=cell)
-        return node
 
     def _refresh(self, node: _Node) -> None:
         """Make a cell current: by its mark, by its height while settling, or by looking at what it reads."""
@@ -234,7 +233,8 @@ class Engine:
         reader = self._running[-1]
         reader.read[node] = None
         node.readers.add(reader)
-        self._raise(reader, node.height + 1)
+        if reader.height <= node.height:
+            self._raise(reader, node.height + 1)
 
     def _raise(self, node: _Node, height: int) -> None:
         todo = [(node, height)]

@@ -8,7 +8,7 @@ from typing import ClassVar
 import msgspec
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True):
+class Value(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """An immutable value: compared and hashed by its fields, never changed after it is made."""
 
     ONEOFS: ClassVar[tuple[tuple[str, ...], ...]] = ()

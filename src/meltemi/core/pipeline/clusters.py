@@ -39,11 +39,11 @@ def wanted_clusters(e: Engine, scope: Scope) -> Iterator[Wanted]:
     router = scope.role is Role.ROUTER
     hidden = e.get(asked_hosts, scope.sight, scope.namespace, scope.labels)
     for host in (*e.get(visible_hosts, scope.sight), *hidden):
-        asked = e.get(selector_names, host, scope.namespace)
+        asked = selector_names(e, host, scope.namespace)
         labels = tuple(pair for pair in scope.labels if pair[0] in asked)
-        rules = e.get(rules_for, host, scope.namespace, labels)
+        rules = rules_for(e, host, scope.namespace, labels)
         subsets = ("", *e.get(subset_names, rules))
-        for port in e.get(ports, host) if host in hidden else e.get(seen_ports, host, scope.sight):
+        for port in e.get(ports, host) if host in hidden else seen_ports(e, host, scope.sight):
             gateway = router and e.get(differs_for_gateways, host, port)
             for subset in subsets:
                 aim = Aim(host=host, port=port, subset=subset, rules=rules)

@@ -84,7 +84,7 @@ def _own_table(e: Engine, scope: Scope, host: str, port: int) -> list[Slot]:
 
 def _host(e: Engine, scope: Scope, table: str, host: str, port: int) -> Slot:
     sight = _sight(e, scope, port)
-    key = e.get(mesh_virtual_service, sight, host)
+    key = mesh_virtual_service(e, sight, host)
     client = Client(sight=sight, labels=client_labels(e, key, scope.labels, scope.namespace, host), port=port)
     call = Call(function=sidecar_host_body, args=(table, host, client, host_headers(scope.own)))
     return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{host}:{port}", call)

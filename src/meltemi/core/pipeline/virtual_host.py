@@ -28,8 +28,13 @@ def table_body(e: Engine, name: str) -> Resource:  # every derived function take
 
 def sidecar_host_body(e: Engine, table: str, host: str, client: Client, headers: HostHeaders) -> Resource | None:
     """A virtual host of a sidecar's table; None where there is nothing to say of the host."""
-    settled = e.get(outbound_host, table, host, client)
-    return _body(settled, headers) if settled else None
+    settled = outbound_host(e, table, host, client)
+    return e.get(settled_body, settled, headers) if settled else None
+
+
+def settled_body(e: Engine, settled: VirtualHost, headers: HostHeaders) -> Resource:  # every derived function takes it
+    """One message for all namespaces that see a host alike: most do."""
+    return _body(settled, headers)
 
 
 def gateway_host_body(e: Engine, table: str, served: Served, namespace: str, headers: HostHeaders) -> Resource:

@@ -91,6 +91,6 @@ def exists(e: Engine, to: Target, sight: Sight) -> bool:
     """Whether proxies have a cluster for it: Envoy answers 503 for a cluster it does not know."""
     if to.fixed:
         return True
-    if not e.get(visible, to.host, sight.wide) or to.port not in e.get(seen_ports, to.host, sight.wide):
+    if not visible(e, to.host, sight.wide) or to.port not in seen_ports(e, to.host, sight.wide):
         return False
-    return not to.subset or to.subset in e.get(subsets_of, to.host, sight.namespace)
+    return not to.subset or to.subset in subsets_of(e, to.host, sight.namespace)

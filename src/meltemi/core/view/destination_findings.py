@@ -52,7 +52,7 @@ def _unmatched(e: Engine, h: RuleHead) -> Iterator[Finding]:
 
 def _shadowed(e: Engine, h: RuleHead) -> Iterator[Finding]:
     """What older rules for the same host, in the same namespace, take away."""
-    same = [o for o in e.get(rule_index, h.key.namespace).get(h.host, ()) if o.age < h.age]
+    same = [o for o in e.get(rule_index).get(h.host, ()) if o.key.namespace == h.key.namespace and o.age < h.age]
     merged = [o for o in same if o.export_to == h.export_to and o.selector == h.selector]
     for older in merged:
         if older.policy and h.policy:

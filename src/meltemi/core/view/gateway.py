@@ -295,4 +295,4 @@ def _server_names(server: Bound) -> tuple[str, ...]:
 def _needs(e: Engine, servers: tuple[Bound, ...], place: Place) -> frozenset[str]:
     rules = (r for s in servers if not s.speaks_http for r in _rules(e, s, place))
     targets = dict.fromkeys(to for r in rules for to, _ in r.splits)
-    return frozenset(to.cluster for to in targets if e.get(exists, to, Sight(namespace=place.namespace)))
+    return frozenset(to.cluster for to in targets if exists(e, to, Sight(namespace=place.namespace)))

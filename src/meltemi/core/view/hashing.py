@@ -50,6 +50,6 @@ def hash_of(e: Engine, to: Target, namespace: str, labels: tuple[tuple[str, str]
     """
     if to.fixed:
         return ()
-    rules = e.get(rules_for, to.host, namespace, labels)
+    rules = rules_for(e, to.host, namespace, labels)
     policy = e.get(policy_for, Aim(host=to.host, port=to.port, subset=to.subset, rules=rules))
     return hashes(policy.load_balancer.consistent_hash if policy.load_balancer else None)

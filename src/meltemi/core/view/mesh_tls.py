@@ -86,7 +86,7 @@ def undeclared(e: Engine, to: Target, namespace: str, labels: tuple[tuple[str, s
     port, found = e.get(port_of, to.host, to.port), e.get(service, to.host)
     if to.fixed or port is None or found is None or port.protocol is not AppProtocol.AUTO or found.mesh_external:
         return False
-    rules = e.get(rules_for, to.host, namespace, labels)
+    rules = rules_for(e, to.host, namespace, labels)
     written = e.get(policy_for, Aim(host=to.host, port=to.port, subset=to.subset, rules=rules)).tls
     return written is None or written.mode is ClientTLSMode.ISTIO_MUTUAL
 

@@ -148,7 +148,7 @@ class _Plan:
         self.chains.append(Chain(name=f"{table}-http", match=match, table=table, stat_prefix=f"outbound_{table}"))
 
     def _bytes(self, wish: Wish, *, by_name: bool) -> None:
-        key = self._e.get(mesh_virtual_service, self._client.sight, wish.host)
+        key = mesh_virtual_service(self._e, self._client.sight, wish.host)
         named = self._e.get(tls_rules, key, self._client) if key and wish.speech is Speech.TLS else ()
         for rule in named:
             self._rule(wish, rule, names=rule.server_names, by_name=True)
@@ -219,5 +219,5 @@ class _Plan:
             self.chains.append(chain)
 
     def _note(self, to: Target) -> None:
-        if self._e.get(exists, to, self._client.sight):
+        if exists(self._e, to, self._client.sight):
             self.known |= {to.cluster}

@@ -218,7 +218,7 @@ def _split(e: Engine, written: HTTPRouteDestination, rule: Rule, client: Client,
 
 
 def _to(e: Engine, to: Target, client: Client) -> Split:
-    return Split(to=to, undeclared=e.get(undeclared, to, client.namespace, client.labels), dialled=e.get(dialled, to))
+    return Split(to=to, undeclared=undeclared(e, to, client.namespace, client.labels), dialled=e.get(dialled, to))
 
 
 def _mirrors(e: Engine, rule: Rule, client: Client) -> tuple[Mirror, ...]:

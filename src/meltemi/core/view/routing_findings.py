@@ -104,7 +104,7 @@ def _destinations(e: Engine, key: Key) -> Iterator[tuple[Path, Destination]]:
 
 def _destination(e: Engine, written: Destination, key: Key, path: Path) -> Iterator[Finding]:
     to = target(e, written, namespace=key.namespace, port=0)
-    if not e.get(visible, to.host, Sight(namespace=key.namespace)):
+    if not visible(e, to.host, Sight(namespace=key.namespace)):
         tip = "requests that come here are answered 503; apply a Service or ServiceEntry, or correct the name"
         yield _on(key, warning("M3101", at(path, "host"), f"there is no service {to.host!r} for this namespace", tip))
         return
@@ -118,7 +118,7 @@ def _destination(e: Engine, written: Destination, key: Key, path: Path) -> Itera
 
 
 def _subset(e: Engine, to: Target, key: Key, path: Path) -> Iterator[Finding]:
-    if to.subset and to.subset not in e.get(subsets_of, to.host, key.namespace):
+    if to.subset and to.subset not in subsets_of(e, to.host, key.namespace):
         tip = "requests that come here are answered 503; a DestinationRule for the host must define it"
         yield _on(key, warning("M3102", at(path, "subset"), f"there is no subset {to.subset!r} of {to.host!r}", tip))
 

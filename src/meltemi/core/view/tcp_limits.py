@@ -35,7 +35,7 @@ def _tunnel(policy: Policy) -> Tunnel | None:
 
 
 def _policy(e: Engine, to: Target, namespace: str, labels: tuple[tuple[str, str], ...]) -> Policy:
-    rules = e.get(rules_for, to.host, namespace, labels)
+    rules = rules_for(e, to.host, namespace, labels)
     return e.get(policy_for, Aim(host=to.host, port=to.port, subset=to.subset, rules=rules))
 
 

@@ -68,5 +68,5 @@ def unknown_of(e: Engine, key: Key | None, sight: Sight) -> Unknown:
     return Unknown(
         mode=OutboundMode(said.mode.value),
         proxy=to.cluster if to else "",
-        proxy_exists=to is not None and e.get(exists, to, sight),
+        proxy_exists=to is not None and exists(e, to, sight),
     )

@@ -133,7 +133,7 @@ def claim(e: Engine, host: str, sight: Sight) -> Claim:
     if found is None:
         return Claim(age=("\uffff", host), full=(host,), others=())
     namespace = sight.namespace
-    others = (a for a in e.get(aliases_of, host) if e.get(visible, a, sight.wide))
+    others = (a for a in e.get(aliases_of, host) if visible(e, a, sight.wide))
     named = [name for other in others for name in short_names(other, namespace)]
     own = short_names(host, namespace) if found.kubernetes else (host,)
     dotted = () if host.startswith("*") else (f"{host}.",)
@@ -176,7 +176,7 @@ def client_labels(
 
     One VirtualService may ask for them (`key`), and the DestinationRules of all that it leads to.
     """
-    asked = e.get(labels_asked, key, namespace, host)
+    asked = labels_asked(e, key, namespace, host)
     return tuple((name, value) for name, value in labels if name in asked)
 
 
@@ -187,19 +187,19 @@ def labels_asked(e: Engine, key: Key | None, namespace: str, host: str) -> froze
         return found
     written = e.get(rule_destinations, key) if key else ()
     leads = {real_host(e, qualified(to.host.lower(), key.namespace)) for to in written} if key else set[str]()
-    return found.union(*(e.get(selector_names, one, namespace) for one in (*leads, host) if one))
+    return found.union(*(selector_names(e, one, namespace) for one in (*leads, host) if one))
 
 
 def outbound_host(e: Engine, table: str, host: str, client: Client) -> VirtualHost | None:
     """One host of a sidecar's table; None where no rule speaks of a host without a service."""
     sight, port = client.sight, client.port
-    key = e.get(mesh_virtual_service, sight, host)
+    key = mesh_virtual_service(e, sight, host)
     routes = e.get(routes_of, key, client) if key else ()
     found = e.get(service, host)
     if not routes:
         if found is None:
             return None
-        routes = (e.get(default_route, host, client),)
+        routes = (default_route(e, host, client),)
     own_table = table != str(port)
     origins = [r.origin for r in routes if r.origin] + ([found.origin] if found else [])
     return VirtualHost(
@@ -231,4 +231,4 @@ def nobody(table: str, port: int) -> VirtualHost:
 def needed(e: Engine, routes: tuple[Route, ...], sight: Sight) -> frozenset[str]:
     """Clusters that exist and that some of the routes name."""
     targets = dict.fromkeys(t for r in routes for t in r.targets)
-    return frozenset(t.cluster for t in targets if e.get(exists, t, sight))
+    return frozenset(t.cluster for t in targets if exists(e, t, sight))

@@ -148,9 +148,9 @@ def wishes_at(e: Engine, sight: Sight, address: str, port: int) -> tuple[Wish, .
 def asked_labels(e: Engine, sight: Sight, address: str, port: int) -> frozenset[str]:
     """Labels of the client that the rules for one listener's connections ask for."""
     hosts = {w.host for w in e.get(wishes_at, sight, address, port) if w.speech is not Speech.HTTP}
-    keys = {e.get(mesh_virtual_service, sight, host) for host in hosts}
+    keys = {mesh_virtual_service(e, sight, host) for host in hosts}
     found = frozenset(name for key in keys if key for name in e.get(connection_labels, key))
-    return found.union(*(e.get(selector_names, host, sight.namespace) for host in hosts))
+    return found.union(*(selector_names(e, host, sight.namespace) for host in hosts))
 
 
 def own_table(host: str, port: int) -> str:

@@ -1,0 +1,226 @@
+"""What happens to the crowd, and what each step cost the control plane and the floor.
+
+Place:  bench/crowd · processes → [steps] → rows of the table
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.crowd import world
+from bench.crowd.processes import Crowd, control_plane, crowd, floor, send
+from meltemi.core.model.kinds import kind_or_unknown
+
+ROUNDS = 10
+"""Of the small changes: the mean of CPU and bytes, the median of times."""
+PATIENCE = 600.0
+"""Seconds that a step may take."""
+QUIET = 700
+"""Milliseconds without a push after which a step is over; the control plane gathers a burst for less."""
+REMOVED = 5000
+"""The same where clusters go: they stay as long as a request under way may need them."""
+WRITERS = 4
+PORT, CONTROL, FLOOR_PORT, FLOOR_CONTROL = 15310, 15311, 15312, 15313
+MERGE = "application/merge-patch+json"
+CHANGES: tuple[tuple[str, str, str, Callable[[int], object]], ...] = (
+    (
+        "one endpoint changes",
+        "service-7.",
+        "/apis/discovery.k8s.io/v1/namespaces/ns-7/endpointslices/service-7-x",
+        lambda n: world.endpoint_slice(7, last=n + 1),
+    ),
+    (
+        "one VirtualService changes",
+        "service-7.",
+        "/apis/networking.istio.io/v1/namespaces/ns-7/virtualservices/service-7",
+        lambda n: world.routes(7, timeout=f"{n + 6}s"),
+    ),
+)
+
+
+class Step(msgspec.Struct, kw_only=True):
+    """One row."""
+
+    what: str
+    cpu: float
+    """Seconds of the control plane."""
+    last: float
+    """Milliseconds from before the change until the last proxy got the last push of it."""
+    sent: float
+    """Bytes, to all proxies."""
+    pushes: float
+    again: float = 0
+    """Resources that a proxy held already, byte for byte."""
+    outside: float = 0
+    """Resources that the change did not concern."""
+    memory: float
+    """The most that the control plane held until then, MB."""
+    floor: float = 0.0
+    """Seconds of the floor for the same bytes."""
+    phases: tuple[int, ...] = ()
+    """The recorded parts that the floor sends."""
+
+
+def measure(programs: tuple[Path, Path], services: int, streams: int) -> list[Step]:
+    """The steps with a world of so many services and a crowd of so many streams."""
+    with tempfile.TemporaryDirectory() as place:
+        recorded = Path(place) / "recorded"
+        recorded.mkdir()
+        steps = _Run(Path(place) / "state", programs[0], recorded, services, streams).steps()
+        _floor(steps, programs, recorded, streams)
+        return steps
+
+
+class _Run:
+    """The control plane's side."""
+
+    def __init__(self, state: Path, program: Path, recorded: Path, services: int, streams: int) -> None:
+        self._state, self._program, self._recorded = state, program, recorded
+        self._services, self._streams = services, streams
+        self._marks = 0
+
+    def steps(self) -> list[Step]:
+        """In order. The crowd outlives the control plane, as Envoys do."""
+        with ExitStack() as proxies:
+            with control_plane(self._state, PORT) as (self._client, self._spent):
+                self._apply(world.namespaces())
+                self._apply(world.objects(self._services))
+                time.sleep(1.0)
+                before = self._spent.cpu()
+                self._crowd = proxies.enter_context(
+                    crowd(self._program, PORT, self._streams, CONTROL, record=self._recorded)
+                )
+                steps = [self._connected(before)]
+                steps += [self._changed(*change) for change in CHANGES]
+                steps += self._made_anew("a namespace", ".ns-3.", world.NAMESPACES[3:4])
+                steps += self._made_anew("everything", "", world.NAMESPACES)
+                self._mark()
+            with control_plane(self._state, PORT) as (self._client, self._spent):
+                steps.append(self._returned())
+        return steps
+
+    def _connected(self, before: float) -> Step:
+        self._until("status", lambda said: said["Ready"] == self._streams)
+        self._until("report", lambda said: said["Quiet"] > QUIET)
+        told = self._crowd.ask("status")
+        self._whole = told["Held"]
+        return Step(
+            what=f"{self._streams} proxies connect",
+            cpu=self._spent.cpu() - before,
+            last=told["AllReadyMs"],
+            sent=told["Bytes"],
+            pushes=told["Pushes"],
+            memory=self._spent.memory(),
+            phases=(0,),
+        )
+
+    def _changed(self, what: str, touched: str, path: str, content: Callable[[int], object]) -> Step:
+        rounds: list[Step] = []
+        for number in range(ROUNDS):
+            change = partial(self._client.call, "PATCH", path, content(number), content_type=MERGE)
+            rounds.append(self._step(what, touched, change))
+        mean = {
+            name: statistics.mean(getattr(one, name) for one in rounds)
+            for name in ("cpu", "sent", "pushes", "again", "outside")
+        }
+        return Step(
+            what=what,
+            **mean,
+            last=statistics.median(one.last for one in rounds),
+            memory=self._spent.memory(),
+            phases=tuple(phase for one in rounds for phase in one.phases),
+        )
+
+    def _made_anew(self, what: str, touched: str, namespaces: Sequence[str]) -> list[Step]:
+        trees = world.objects(self._services, namespaces)
+        gone = self._step(f"{what} is deleted", touched, partial(self._delete, trees), quiet=REMOVED)
+        made = self._step(f"{what} is created again", touched, partial(self._apply, trees))
+        return [gone, made]
+
+    def _returned(self) -> Step:
+        """The control plane was started again: its whole life, and what proxies are sent that hold everything."""
+        self._until("status", lambda said: said["Ready"] == self._streams == said["Live"])
+        return self._measured("the control plane starts again", 0.0, QUIET)
+
+    def _step(self, what: str, touched: str, act: Callable[[], object], quiet: int = QUIET) -> Step:
+        before = self._spent.cpu()
+        self._mark(touched)
+        act()
+        self._until("report", lambda said: said["Streams"] == self._streams)
+        if quiet == QUIET:  # nothing is missing: all hold what they held when they had connected
+            self._until("status", lambda said: said["Held"] == self._whole)
+        return self._measured(what, before, quiet)
+
+    def _mark(self, touched: str = "") -> None:
+        self._marks += 1
+        self._crowd.mark(touched)
+
+    def _measured(self, what: str, before: float, quiet: int) -> Step:
+        told = self._until("report", lambda said: said["Quiet"] > quiet)
+        return Step(
+            what=what,
+            cpu=self._spent.cpu() - before,
+            last=told["Last"]["max_ms"],
+            sent=told["Bytes"],
+            pushes=told["Pushes"],
+            again=told["Again"],
+            outside=told["Outside"],
+            memory=self._spent.memory(),
+            phases=(self._marks,),
+        )
+
+    def _until(self, page: str, done: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        end = time.monotonic() + PATIENCE
+        while not done(told := self._crowd.ask(page)):
+            if time.monotonic() > end:
+                raise RuntimeError(f"the crowd is not served: {told}")
+            time.sleep(0.1)
+        return told
+
+    def _apply(self, trees: Sequence[Any]) -> None:
+        self._client.call(
+            "POST", "/meltemi/v1/apply", {"objects": [{"object": tree} for tree in trees]}, patience=PATIENCE
+        )
+
+    def _delete(self, trees: Sequence[Any]) -> None:
+        """One after the other, as it is done where a namespace goes."""
+        with ThreadPoolExecutor(WRITERS) as writers:
+            list(writers.map(self._delete_one, trees))
+
+    def _delete_one(self, tree: Any) -> None:
+        group, _, version = tree["apiVersion"].rpartition("/")
+        kind = kind_or_unknown(group, tree["kind"], version)
+        root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        about = tree["metadata"]
+        self._client.call("DELETE", f"{root}/namespaces/{about['namespace']}/{kind.plural}/{about['name']}")
+
+
+def _floor(steps: Sequence[Step], programs: tuple[Path, Path], recorded: Path, streams: int) -> None:
+    """Measure what was recorded of each step again with the bare server."""
+    with floor(programs[1], recorded, FLOOR_PORT, FLOOR_CONTROL) as spent:
+        before = spent.cpu()
+        with crowd(programs[0], FLOOR_PORT, streams, CONTROL) as proxies:
+            for step in steps[:-1]:  # the last one is more than sending
+                for phase in step.phases:
+                    if phase:
+                        before = spent.cpu()
+                        proxies.mark()
+                        send(FLOOR_CONTROL, phase)
+                    _quiet(proxies, streams)
+                    step.floor += (spent.cpu() - before) / len(step.phases)
+
+
+def _quiet(proxies: Crowd, streams: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while (told := proxies.ask("report"))["Streams"] < streams or told["Quiet"] < QUIET:
+        if time.monotonic() > end:
+            raise RuntimeError(f"the floor does not serve: {told}")
+        time.sleep(0.1)
