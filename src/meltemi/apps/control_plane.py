@@ -24,6 +24,7 @@ from meltemi.core.check.limits import unheld_limits
 from meltemi.core.check.mesh import read_mesh_config
 from meltemi.core.check.users import unheld_users
 from meltemi.core.check.validate import check_document
+from meltemi.core.compose.registry import hosts
 from meltemi.core.engine.engine import Engine
 from meltemi.core.inject.config import InjectConfig
 from meltemi.core.model.finding import Finding, Severity
@@ -35,12 +36,15 @@ from meltemi.core.pipeline.scope import scope_of
 from meltemi.core.pipeline.slots import slots
 from meltemi.shell.doors import Doors
 from meltemi.shell.ingest import Checked, Ingest
+from meltemi.shell.introspection import Introspection
 from meltemi.shell.keys.files import FileKeys
+from meltemi.shell.measures import Measures
 from meltemi.shell.publish import Derivations, Publisher
 from meltemi.shell.runtime.cgroups import allowed
 from meltemi.shell.runtime.settings import read_settings
 from meltemi.shell.servers.api.admission import Admission, validate
 from meltemi.shell.servers.api.app import create_app
+from meltemi.shell.servers.api.introspection import IntrospectionRoutes
 from meltemi.shell.servers.api.namespaces import first_namespaces
 from meltemi.shell.servers.api.serve import serve_unix
 from meltemi.shell.servers.xds.server import XdsServer
@@ -74,10 +78,14 @@ async def run(state: Path) -> None:
         return mesh.mesh
 
     async with _stores(state, settings.kube, admission) as (store, refusals):
-        publisher = Publisher(engine, Derivations(slots=slots, scope_of=scope_of, findings=findings), refusals)
+        measures = Measures()
+        measures.gauge("pilot_services", "Hosts that can be called.", lambda: len(engine.get(hosts)))
+        publisher = Publisher(
+            engine, Derivations(slots=slots, scope_of=scope_of, findings=findings), refusals, measures
+        )
         await first_namespaces(store)
         authority = await open_authority(FileKeys(state / "ca"), store, mesh, settings)
-        server = XdsServer(publisher.connect, beside=authority.service.at_socket)
+        server = XdsServer(publisher.connect, beside=authority.service.at_socket, measures=measures)
         doors = Doors(server, state / "xds")
 
         def complete() -> None:
@@ -85,11 +93,18 @@ async def run(state: Path) -> None:
             mesh.known.set()
 
         ingest = Ingest(
-            engine, history=store, check=_check, read_mesh=read_mesh, settle=publisher.settle, complete=complete
+            engine,
+            history=store,
+            check=_check,
+            read_mesh=read_mesh,
+            settle=publisher.settle,
+            complete=complete,
+            measures=measures,
         )
         app = create_app(
             store, admission=_admission(admission, store), publisher=publisher,
             authority=authority.control(doors), tokens=authority.tokens, guard_of=partial(pod_guard, engine),
+            introspection=IntrospectionRoutes(store, measures, Introspection(engine, publisher)),
         )  # fmt: skip
         try:
             if settings.xds_port:

@@ -18,6 +18,7 @@ from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 from meltemi.ports.store import Batch, Change, ChangeKind, ConfigStore, History, Stored
+from meltemi.shell.measures import Measures
 
 log: Any = structlog.get_logger(__name__)
 
@@ -45,6 +46,7 @@ class Ingest:
         read_mesh: Callable[[bytes], MeshConfig],
         settle: Callable[[int], None],
         complete: Callable[[], None],
+        measures: Measures | None = None,
     ) -> None:
         self._engine = engine
         self._history = history
@@ -52,6 +54,7 @@ class Ingest:
         self._read_mesh = read_mesh
         self._settle = settle
         self._complete = complete
+        self._measures = measures or Measures()
         self._keys: dict[tuple[str, str], set[Key]] = {}
         self._unsound: dict[Key, Finding] = {}
         """What is said of documents whose last version is not in force."""
@@ -70,6 +73,8 @@ class Ingest:
 
     async def _burst(self, inbox: "asyncio.Queue[Batch]") -> None:
         batch = await inbox.get()
+        loop = asyncio.get_running_loop()
+        self._measures.gathering(loop.time())
         self._apply(batch)
         try:
             async with asyncio.timeout(max(AT_MOST, 4 * self._cost)):
@@ -80,8 +85,8 @@ class Ingest:
         except TimeoutError:
             pass
         if self._replayed is None:
-            loop = asyncio.get_running_loop()
             start = loop.time()
+            self._measures.gathered(start)
             self._settle(batch.revision)
             self._cost = loop.time() - start
             self._complete()
@@ -98,6 +103,7 @@ class Ingest:
 
     def _take(self, change: Change) -> None:
         key = change.object.key
+        self._measures.changed(group=key.group, kind=key.kind, event=self._event(change))
         if change.kind is ChangeKind.DELETE:
             self._drop(key)
             return
@@ -107,6 +113,12 @@ class Ingest:
         if not self._put(change.object):
             self._go_back(change.object)
         self._engine.put(("unsound",), tuple(self._unsound.values()))
+
+    def _event(self, change: Change) -> str:
+        if change.kind is ChangeKind.DELETE:
+            return "delete"
+        key = change.object.key
+        return "update" if key in self._keys.get((key.group, key.kind), ()) else "add"
 
     def _put(self, stored: Stored) -> bool:
         """Put a version in force, unless it has errors."""

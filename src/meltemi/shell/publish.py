@@ -7,6 +7,7 @@ the streams of those scopes look at the changed names.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,7 +23,9 @@ from meltemi.core.xds.cohort import Steps
 from meltemi.core.xds.events import Refused
 from meltemi.core.xds.refusals import Refusals
 from meltemi.ports.refusals import RefusalMemory
+from meltemi.shell.measures import Measures
 from meltemi.shell.session import ScopeHolder, Session, proxy_of, refusal
+from meltemi.version import VERSION
 
 log: Any = structlog.get_logger(__name__)
 
@@ -62,9 +65,16 @@ class Handle:
 class Publisher:
     """Scopes, offers and sessions over one engine."""
 
-    def __init__(self, engine: Engine, derivations: Derivations, memory: RefusalMemory | None = None) -> None:
+    def __init__(
+        self, engine: Engine, derivations: Derivations, memory: RefusalMemory | None = None,
+        measures: Measures | None = None,
+    ) -> None:  # fmt: skip
         """Without a memory, what was refused is known as long as this lives."""
         self._engine = engine
+        self._measures = measures or Measures()
+        self._measures.gauge("pilot_xds", "Proxies that are connected.", lambda: len(self._sessions), version=VERSION)
+        self._measures.gauge("meltemi_scopes", "Kinds of proxies that get something of their own.", self._scopes)
+        self._measures.gauge("meltemi_cells", "Derived values that are remembered.", lambda: len(engine))
         self._derive = derivations
         self._memory = memory
         self._refusals = Refusals()
@@ -88,6 +98,7 @@ class Publisher:
     def settle(self, revision: int) -> None:
         """The engine's inputs stand at a store revision: derive, and tell the streams what changed."""
         self._settling = revision
+        start = time.monotonic()
         for holder in self._holders.values():
             if all(session.current() for session in holder.sessions):
                 holder.offer.answered()
@@ -102,6 +113,7 @@ class Publisher:
             self._rescope(session)
         self._remember()
         self._revision = max(self._revision, revision)
+        self._measures.settled(time.monotonic() - start)
         self.answered()
 
     def complete(self) -> None:
@@ -115,7 +127,8 @@ class Publisher:
         await self._complete.wait()
         proxy = identity() or proxy_of(node)
         holder = self._enter(proxy)
-        session = Session(proxy, holder, told=self._revision, answered=self.answered, refused=self._refuse)
+        session = Session(proxy, holder, told=self._revision, answered=self.answered, refused=self._refuse,
+            measures=self._measures)  # fmt: skip
         holder.sessions.add(session)
         self._remember()
         self._sessions[session] = identity
@@ -135,7 +148,11 @@ class Publisher:
 
     def proxies(self) -> list[dict[str, Any]]:
         """Each connected proxy: what it is offered, has acknowledged and refuses."""
-        return [session.status() for session in sorted(self._sessions, key=lambda one: one.proxy.id)]
+        return [session.status() for session in self.sessions()]
+
+    def sessions(self) -> list[Session]:
+        """Of every connected proxy, by name."""
+        return sorted(self._sessions, key=lambda one: one.proxy.id)
 
     def findings(self) -> tuple[Finding, ...]:
         """Of documents together, and what proxies refuse."""
@@ -165,6 +182,9 @@ class Publisher:
     def answered(self) -> None:
         """Something happened that a waiter may be waiting for."""
         self._answered.set()
+
+    def _scopes(self) -> int:
+        return len(self._holders)
 
     # === scopes ===
 

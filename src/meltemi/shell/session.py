@@ -21,6 +21,7 @@ from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
 from meltemi.core.xds.offer import Offer
 from meltemi.core.xds.refusals import Refusals
 from meltemi.core.xds.wire import response
+from meltemi.shell.measures import Measures
 
 log: Any = structlog.get_logger(__name__)
 
@@ -65,6 +66,7 @@ class Session:
         told: int,
         answered: Callable[[], None],
         refused: Callable[[ScopeHolder, Refused], None],
+        measures: Measures,
     ) -> None:
         """`told`: the store revision that the holder's offer stands at; `answered`, `refused`: what to call."""
         self.proxy = proxy
@@ -75,6 +77,9 @@ class Session:
         self.refusals: dict[tuple[ResourceType, str], Refused] = {}
         self._answered = answered
         self._refused = refused
+        self._measures = measures
+        self._since: float | None = None
+        """When the first change came of those that the proxy has not answered for."""
         self._outbox: list[Send] = []
         self._changed: Names = frozenset()
         self._moved = False
@@ -86,11 +91,15 @@ class Session:
         self._carry_out(self.stream.on_request(request, _now()))
         if self.stream.wake_at is not None:
             self._wake.set()  # who sleeps in `responses` may sleep longer than the stream may now
+        if self._since is not None and self.current():
+            self._measures.converged(_now() - self._since)
+            self._since = None
         self._answered()
 
     def on_change(self, changed: Names, revision: int) -> None:
         """The offer changed with a store revision. Names alone are kept, however slow the proxy is to take them."""
         self.told = revision
+        self._since = self._measures.began(_now()) if self._since is None else self._since
         self._changed = self._changed | changed if self._changed else changed
         self._wake.set()
 
@@ -98,6 +107,7 @@ class Session:
         """The proxy's scope has changed with a store revision."""
         self.holder = holder
         self.told = revision
+        self._since = self._measures.began(_now()) if self._since is None else self._since
         self._moved = True
         self._wake.set()
 
@@ -109,7 +119,10 @@ class Session:
             self._carry_out(self.stream.on_time(_now()))
             if self._outbox:
                 taken, self._outbox = self._outbox, []
-                return [response(send) for send in taken]
+                written = [response(send) for send in taken]
+                for send, one in zip(taken, written, strict=True):
+                    self._measures.sent(send.type, len(one))
+                return written
             await self._sleep()
 
     def current(self) -> bool:
@@ -166,6 +179,7 @@ class Session:
                     self._wake.set()
                 case Refused():
                     self.refusals[effect.resource.type, effect.resource.name] = effect
+                    self._measures.refused(effect.resource.type)
                     log.warning("refused", proxy=self.proxy.id, resource=effect.resource.name, reason=effect.reason)
                     self._refused(self.holder, effect)
                 case Accepted():

@@ -14,6 +14,7 @@ from meltemi.shell.servers.api import resources
 from meltemi.shell.servers.api.admission import Admission
 from meltemi.shell.servers.api.authority import AuthorityRoutes, Control
 from meltemi.shell.servers.api.authorization import AuthorizationRoutes, GuardOf
+from meltemi.shell.servers.api.introspection import IntrospectionRoutes
 from meltemi.shell.servers.api.mesh import MeshRoutes
 from meltemi.shell.servers.api.objects import Objects
 from meltemi.shell.servers.api.problem import ApiError
@@ -26,6 +27,7 @@ _VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 def create_app(
     store: ConfigStore, *, admission: Admission | None = None, publisher: Publisher | None = None,
     authority: Control | None = None, tokens: TokenRoutes | None = None, guard_of: GuardOf | None = None,
+    introspection: IntrospectionRoutes | None = None,
 ) -> Starlette:  # fmt: skip
     """The API over a store. Without a publisher nothing is known of proxies, without an authority no certificates,
     without `guard_of` nothing of what is in force."""
@@ -36,6 +38,7 @@ def create_app(
         *(tokens.routes() if tokens else ()),
         *(AuthorizationRoutes(store, guard_of).routes() if guard_of else ()),
         *(AuthorityRoutes(authority).routes() if authority else ()),
+        *(introspection.routes() if introspection else ()),
         Route("/api", resources.versions),
         Route("/apis", resources.groups),
         Route("/api/{version}", resources.kinds),

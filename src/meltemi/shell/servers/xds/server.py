@@ -9,6 +9,7 @@ who the proxy is.
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +25,7 @@ from meltemi.core.model.proxy import Proxy
 from meltemi.core.model.resource import ResourceType
 from meltemi.core.xds.events import Request
 from meltemi.core.xds.recent import Recent
+from meltemi.shell.measures import Measures
 from meltemi.shell.servers.xds.turns import Turns
 from meltemi.shell.sockets import short
 from meltemi.shell.users import held
@@ -90,8 +92,9 @@ Beside = Callable[[Identity], Sequence[grpc.GenericRpcHandler]]
 class XdsServer:
     """All listening sockets of the control plane."""
 
-    def __init__(self, connect: Connect, beside: Beside = lambda _: ()) -> None:
+    def __init__(self, connect: Connect, beside: Beside = lambda _: (), measures: Measures | None = None) -> None:
         self._connect = connect
+        self._measures = measures or Measures()
         self._beside = beside
         self._servers: dict[Path, grpc.aio.Server] = {}
         self._addresses: dict[Path, ExitStack] = {}
@@ -193,8 +196,10 @@ class XdsServer:
     async def _write(self, session: Session, context: Context) -> None:
         while True:
             for response in await session.responses():
+                start = time.monotonic()
                 async with self._turns.turn(len(response)):
                     await context.write(response)
+                self._measures.written(time.monotonic() - start)
 
     def _hear(self, session: Session, raw: bytes) -> None:
         said = self._requests.get(raw, lambda: _Said(raw))

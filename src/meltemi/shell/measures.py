@@ -1,0 +1,123 @@
+"""What the control plane measures of itself, under Istio's names where Istio has them.
+
+Place:  shell/{ingest,publish,session}, servers/xds → [measures] → servers/api/introspection (`/metrics`)
+Source: Istio, "pilot-discovery", exported metrics. What Istio has no word for begins with `meltemi_`.
+
+One process may hold several control planes (tests do), so nothing here is global.
+"""
+
+import re
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+
+from meltemi.core.model.resource import ResourceType
+from meltemi.version import VERSION
+
+disable_created_metrics()
+SHORT = {
+    ResourceType.RUNTIME: "rtds",
+    ResourceType.SECRET: "sds",
+    ResourceType.CLUSTER: "cds",
+    ResourceType.ENDPOINTS: "eds",
+    ResourceType.EXTENSION: "ecds",
+    ResourceType.LISTENER: "lds",
+    ResourceType.ROUTES: "rds",
+    ResourceType.VIRTUAL_HOST: "vhds",
+}
+"""As Istio's label `type` names them."""
+_SPANS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 5, 10, 20, 30)
+"""Seconds: from a thousandth, where a push costs that little, to Istio's last bound."""
+_SIZES = (1e3, 1e4, 1e5, 1e6, 4e6, 1e7, 4e7)
+
+
+class Measures:
+    """Counters, and functions that count when somebody asks."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._began: float | None = None
+        pushes = self._counter("pilot_xds_pushes", "Responses that were sent to proxies.", "type")
+        rejects = self._counter("pilot_total_xds_rejects", "Resources that proxies refused.", "type")
+        sent = self._counter("meltemi_xds_sent_bytes", "Bytes of responses that were sent to proxies.", "type")
+        size = self._histogram("pilot_xds_config_size_bytes", "Bytes of a response.", "type", _SIZES)
+        self._pushes = {kind: pushes.labels(name) for kind, name in SHORT.items()}
+        self._rejects = {kind: rejects.labels(name) for kind, name in SHORT.items()}
+        self._sent = {kind: sent.labels(name) for kind, name in SHORT.items()}
+        self._size = {kind: size.labels(name) for kind, name in SHORT.items()}
+        self._write = self._histogram("pilot_xds_send_time", "Seconds until a response was taken from us.")
+        self._converged = self._histogram(
+            "pilot_proxy_convergence_time", "Seconds from a change until a proxy had answered for all of it."
+        )
+        self._pushed = self._histogram("pilot_xds_push_time", "Seconds to derive a change and tell all streams.")
+        self._gathered = self._histogram("pilot_debounce_time", "Seconds that a burst of changes was gathered.")
+        self._config = self._counter("pilot_k8s_cfg_events", "Changes of the mesh's own kinds.", "type", "event")
+        self._registered = self._counter("pilot_k8s_reg_events", "Changes of Kubernetes' kinds.", "type", "event")
+        self.gauge("pilot_info", "What runs here.", lambda: 1, version=VERSION)
+
+    # === from ingest ===
+
+    def changed(self, *, group: str, kind: str, event: str) -> None:
+        """The store told a change: `add`, `update` or `delete`."""
+        counter = self._config if group.endswith("istio.io") else self._registered
+        counter.labels(kind, event).inc()
+
+    def gathering(self, now: float) -> None:
+        """A burst begins."""
+        self._began = now
+
+    def gathered(self, now: float) -> None:
+        """The burst has ended, and is settled next."""
+        if self._began is not None:
+            self._gathered.observe(now - self._began)
+
+    # === from publish and session ===
+
+    def began(self, now: float) -> float:
+        """When the change that is being told came; now, where nothing was gathered."""
+        return now if self._began is None else self._began
+
+    def settled(self, took: float) -> None:
+        """A change was derived and told."""
+        self._pushed.observe(took)
+        self._began = None
+
+    def converged(self, took: float) -> None:
+        """A proxy has answered for all that it was told."""
+        self._converged.observe(took)
+
+    def refused(self, kind: ResourceType) -> None:
+        """A proxy refused a resource."""
+        self._rejects[kind].inc()
+
+    def sent(self, kind: ResourceType, size: int) -> None:
+        """A response is on its way to a proxy."""
+        self._pushes[kind].inc()
+        self._sent[kind].inc(size)
+        self._size[kind].observe(size)
+
+    # === from servers/xds ===
+
+    def written(self, took: float) -> None:
+        """The transport has taken a response."""
+        self._write.observe(took)
+
+    # === asked for ===
+
+    def gauge(self, name: str, about: str, count: Callable[[], float], **labels: str) -> None:
+        """A number that is counted when it is asked for."""
+        gauge = Gauge(name, about, tuple(labels), registry=self._registry)
+        (gauge.labels(**labels) if labels else gauge).set_function(count)
+
+    def text(self) -> bytes:
+        """All of it, as Prometheus reads it. Istio's counters have no `_total` at their ends: neither have these."""
+        return _SUFFIX.sub(rb"\1", generate_latest(self._registry))
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(name, about, labels, registry=self._registry)
+
+    def _histogram(self, name: str, about: str, label: str = "", buckets: tuple[float, ...] = _SPANS) -> Histogram:
+        return Histogram(name, about, (label,) if label else (), buckets=buckets, registry=self._registry)
+
+
+_SUFFIX = re.compile(rb"^((?:# (?:HELP|TYPE) )?\w+)_total(?=[ {])", re.MULTILINE)
