@@ -240,3 +240,10 @@ def test_the_command(world: World) -> None:
     allowed = mesh.run("x", "authz", "check", pod, *place, "--request", "GET /yes", "-o", "json")
     assert json.loads(allowed)["decision"]["outcome"] == "allowed"
     mesh.run("x", "authz", "check", "nobody", *place, status=(2,))
+    edge = ("x", "authz", "check", "deployment/istio-ingressgateway", "-n", "istio-system", *place)
+    assert mesh.run(*edge) == "no AuthorizationPolicy is in force\n"
+    world.apply("AuthorizationPolicy", "refuse-all", "action: DENY\nrules: [{}]", group="security", namespace=EDGE)
+    assert "by ns[istio-system]-policy[refuse-all]-rule[0]" in mesh.run(*edge, "--request", "GET /", status=(1,))
+
+
+EDGE = "istio-system"

@@ -75,10 +75,10 @@ def _named(world: World) -> bool:
     return "rbac_access_denied_matched_policy[ns[default]-policy[no-lines]-rule[0]]" in lines
 
 
-def show(world: World, pod: str, value: str | None) -> None:
+def show(world: World, pod: str, value: str | None, namespace: str = "default") -> None:
     """Annotate a running pod."""
     patch = {"metadata": {"annotations": {POLICY_HEADER: value}}}
-    path = f"/api/v1/namespaces/default/pods/{pod}"
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}"
     Client(world.mesh.state / "api.sock").call("PATCH", path, patch, content_type="application/merge-patch+json")
 
 
@@ -92,6 +92,7 @@ def test_a_header_says_what_decided(world: World) -> None:
     assert eventually(lambda: world.client.ask("echo", "/no").status == 403)
     assert said("/no", **{HEADER: "true"}) is None  # a caller cannot ask for it
     pod = world.mesh.pod("echo-one-")
+    gateway = world.mesh.json("get", "pods", "-n", "istio-system")["items"][0]["metadata"]["name"]
     show(world, pod, "true")
     try:
         assert eventually(lambda: said("/no") == "denied ns[default]-policy[refuse]-rule[0]")
@@ -102,8 +103,12 @@ def test_a_header_says_what_decided(world: World) -> None:
         edge(world)
         assert eventually(lambda: through(world.mesh, "/yes")[0] == 200)
         assert HEADER not in through(world.mesh, "/yes")[1]  # what is said inside is not told outside
+        show(world, gateway, "true", "istio-system")
+        inner = "allowed ns[default]-policy[let-in]-rule[0]"
+        assert eventually(lambda: through(world.mesh, "/yes")[1].get(HEADER) == inner)
     finally:
         show(world, pod, None)
+        show(world, gateway, None, "istio-system")
     assert eventually(lambda: said("/yes") is None)
 
 
@@ -148,3 +153,18 @@ def test_what_is_only_tried_is_counted(world: World) -> None:
         ("_meltemi_audit__policy_allowed", "", "", "ns[default]-policy[watch]-rule[0]"): 2,
     }
     assert eventually(lambda: {name: n for name, n in more().items() if name[0] != "_allowed"} == expected)
+
+
+def test_connections_of_bytes_are_counted_too(world: World) -> None:
+    policy(world, "selector: {matchLabels: {app: echo}}\naction: DENY\nrules: [{}]", "try-deny", TRIED)
+    ask = ("pilot-agent", "request", "--debug-port", "15090", "GET", "stats/prometheus")
+
+    def counted() -> bool:
+        assert world.client.line("echo", 7000)
+        page = world.mesh.exec(world.mesh.pod("echo-one-"), *ask, container="istio-proxy")
+        return bool(re.search(TCP, page, re.MULTILINE))
+
+    assert eventually(counted)
+
+
+TCP = r'^envoy_tcp_rbac\{authz_dry_run_action="deny",authz_dry_run_result="denied"\} [1-9]'

@@ -2,9 +2,10 @@
 
 import pytest
 
-from meltemi.core.explain.asked import Asked, Caller, Words, asked
+from meltemi.core.explain.asked import Asked, Words, asked
+from meltemi.core.identity.spiffe import Identity
 
-CLIENT = Caller(domain="td", namespace="shop", account="cart")
+CLIENT = Identity(trust_domain="td", namespace="shop", service_account="cart")
 
 
 def understood(**words: object) -> Asked:
@@ -15,6 +16,7 @@ def understood(**words: object) -> Asked:
 CASES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "a path":        ({"request": "GET /a?b=//c"},             {"method": "GET", "path": "/a?b=//c", "host": None}),
     "an address":    ({"request": "PUT http://web:81/a"},      {"method": "PUT", "path": "/a", "host": "web:81"}),
+    "query at once": ({"request": "GET http://web?a=/b"},      {"path": "/?a=/b", "host": "web"}),
     "without path":  ({"request": "GET http://web"},           {"path": "/", "host": "web"}),
     "host header":   ({"request": "GET /", "headers": ("Host: x",)}, {"host": "x", "headers": ()}),
     "headers":       ({"request": "GET /", "headers": ("B: 1", "a:2 ", "b: 3")},
@@ -28,7 +30,7 @@ CASES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
 }
 REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "no path":       ({"request": "GET"},                      "is no request"),
-    "relative":      ({"request": "GET a"},                    "does not begin with"),
+    "relative":      ({"request": "GET a"},                    "neither a path"),
     "scheme":        ({"request": "GET ftp://x/"},             "neither a path"),
     "dots":          ({"request": "GET /x/../admin"},          "without '/../'"),
     "escaped dot":   ({"request": "GET /x/%2e/a"},             "without '%2e'"),

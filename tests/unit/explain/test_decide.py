@@ -3,7 +3,7 @@
 from meltemi.core.explain.asked import Words, asked
 from meltemi.core.explain.decide import Decision, decide
 from meltemi.core.explain.told import documents, told
-from meltemi.core.model.mesh import MeshConfig
+from meltemi.core.model.mesh import MeshConfig, NormalizationType, ProxyPathNormalization
 from meltemi.core.model.mesh_providers import EnvoyExternalAuthorizationHttpProvider, ExtensionProvider
 from meltemi.core.model.proxy import Proxy, Role
 from meltemi.core.pipeline.guard import proxy_guard
@@ -97,6 +97,13 @@ def test_claims_that_nobody_reads_are_not_there():
     assert decided(guard, claims=("iss=me", "sub=a")).outcome == "denied"
 
 
+def test_slashes_are_merged_where_the_proxy_does():
+    merging = MeshConfig(path_normalization=ProxyPathNormalization(normalization=NormalizationType.MERGE_SLASHES))
+    refusing = document("{action: DENY, rules: [{to: [{operation: {paths: [/a/b]}}]}]}")
+    assert decided(guarded(refusing), "GET /a//b").outcome == "allowed"
+    assert decided(guarded(refusing, settings=merging), "GET //a///b").outcome == "denied"
+
+
 def test_a_provider_is_asked_before_all_else():
     provider = ExtensionProvider(
         name="ext",
@@ -127,7 +134,7 @@ def test_what_is_sent_and_printed():
     )
     found = told(guard, None, {})
     assert [(one.action, one.rules, one.at.name) for one in found.policies] == [("ALLOW", 0, "nobody")]
-    assert [(one.at.kind, one.says) for one in found.authentication] == [
+    assert [(one.at.kind, one.in_force) for one in found.authentication] == [
         ("PeerAuthentication", "STRICT"),
         ("RequestAuthentication", "me"),
     ]

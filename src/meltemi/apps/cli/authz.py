@@ -130,9 +130,10 @@ def _print(told: "Told") -> None:
     if told.authentication:
         click.echo()
         rows = [
-            (one.at.kind, f"{one.at.name}.{one.at.namespace}", one.says, one.at.place) for one in told.authentication
+            (one.at.kind, f"{one.at.name}.{one.at.namespace}", one.in_force, one.at.place)
+            for one in told.authentication
         ]
-        echo_table(("KIND", "NAME", "SAYS", "PLACE"), rows)
+        echo_table(("KIND", "NAME", "IN FORCE", "PLACE"), rows)
     if told.decision:
         _print_decision(told.decision)
 

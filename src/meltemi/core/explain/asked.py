@@ -9,15 +9,13 @@ who is not named has no certificate, and headers and claims that are not named a
 import re
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
+from meltemi.core.identity.spiffe import SCHEME, Identity, parse
 from meltemi.core.model.value import Value
 
-SPIFFE = "spiffe://"
-_IDENTITY = re.compile(r"([^/]+)/ns/([^/]+)/sa/([^/]+)")
-_SHORT = re.compile(r"([^/]+)/([^/]+)")
+_ADDRESS = re.compile(r"https?://([^/?#]+)(.*)")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNPLAIN = re.compile(r"\\|/\.\.?(?:/|$)|%(?:2[dDeEfF]|5[cCfF]|7[eE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA])|[^!-~]")
 """What path normalisation would change, in a path without its query."""
@@ -43,22 +41,10 @@ class Words(Value, frozen=True, kw_only=True):
     remote_ip: str = ""
 
 
-class Caller(Value, frozen=True, kw_only=True):
-    """An identity, taken apart."""
-
-    domain: str
-    namespace: str
-    account: str
-
-    @property
-    def principal(self) -> str:
-        return f"{self.domain}/ns/{self.namespace}/sa/{self.account}"
-
-
 class Asked(Value, frozen=True, kw_only=True):
     """What reaches the workload's proxy. None, or an empty address: not said."""
 
-    caller: Caller | None = None
+    caller: Identity | None = None
     """None: nobody with a certificate."""
     method: str = ""
     """Empty: bytes."""
@@ -123,25 +109,24 @@ def _request(text: str) -> tuple[str, str | None, str]:
     target = target.strip()
     if not _METHOD.fullmatch(method) or not target:
         raise ValueError(f"{text!r} is no request: write 'GET /path' or 'GET http://host/path'")
-    parts = urlsplit(target)
-    if parts.scheme not in ("", "http", "https") or bool(parts.scheme) is not bool(parts.netloc):
-        raise ValueError(f"{target!r} is neither a path nor an address with http")
-    path = target.split(parts.netloc, 1)[1] if parts.netloc else target
-    path = path if path.startswith("/") else f"/{path}" if parts.netloc else path
+    host, path = None, target
+    if address := _ADDRESS.fullmatch(target):
+        host, path = address[1], address[2] if address[2].startswith("/") else f"/{address[2]}"
     if not path.startswith("/"):
-        raise ValueError(f"the path {path!r} does not begin with '/'")
+        raise ValueError(f"{target!r} is neither a path, which begins with '/', nor an address with http")
     if wrong := _UNPLAIN.search(re.split(r"[?#]", path, maxsplit=1)[0]):
         raise ValueError(f"rules see paths as the application does: write {path!r} without {wrong[0]!r}")
-    return method, parts.netloc or None, path
+    return method, host, path
 
 
-def _caller(word: str, trust_domain: str) -> Caller:
-    name = word.removeprefix(SPIFFE)
-    if found := _IDENTITY.fullmatch(name):
-        return Caller(domain=found[1], namespace=found[2], account=found[3])
-    if found := _SHORT.fullmatch(name):
-        return Caller(domain=trust_domain, namespace=found[1], account=found[2])
-    raise ValueError(f"{word!r} is no caller: write 'namespace/serviceaccount' or 'domain/ns/…/sa/…'")
+def _caller(word: str, trust_domain: str) -> Identity:
+    name = word.removeprefix(SCHEME)
+    namespace, slash, account = name.partition("/")
+    short = slash and "/" not in account
+    found = parse(f"{SCHEME}{trust_domain}/ns/{namespace}/sa/{account}" if short else SCHEME + name)
+    if found is None:
+        raise ValueError(f"{word!r} is no caller: write 'namespace/serviceaccount' or 'domain/ns/…/sa/…'")
+    return found
 
 
 def _headers(lines: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from meltemi.core.explain.asked import Asked
 from meltemi.core.explain.truth import Truth, every, opposite, some
+from meltemi.core.identity.spiffe import SCHEME
 from meltemi.core.model.security.attribute import ONE_SEGMENT, SEGMENTS
 from meltemi.core.view.authorization import Clause, Clauses, Fit, Kind, Pattern, Policy, Test
 
@@ -155,11 +156,11 @@ def _texts(test: Test, asked: Asked) -> tuple[bool, str | None]:
         case Kind.SERVER_NAME:
             return asked.sni is not None, asked.sni
         case Kind.PRINCIPAL:
-            return True, caller.principal if caller else None
+            return True, caller.uri.removeprefix(SCHEME) if caller else None
         case Kind.NAMESPACE:
             return True, caller.namespace if caller else None
         case Kind.ACCOUNT:
-            return True, caller.account if caller else None
+            return True, caller.service_account if caller else None
         case Kind.SOURCE:
             return bool(asked.source), asked.source or None
         case Kind.REMOTE:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from meltemi.core.explain.asked import Words, asked
 from meltemi.core.explain.decide import Decision, Looked, decide
 from meltemi.core.model.document import Key, Origin, Path
-from meltemi.core.model.security.peer_authentication import MutualTLSMode
 from meltemi.core.model.source import Source, span
 from meltemi.core.model.value import Value
 from meltemi.core.view.guard import Guard, Statement
@@ -45,7 +44,8 @@ class PolicyTold(Value, frozen=True, kw_only=True, rename="camel"):
 class AuthenticationTold(Value, frozen=True, kw_only=True, rename="camel"):
     """What says whom the rules know: one PeerAuthentication or RequestAuthentication."""
 
-    says: str
+    in_force: str
+    """What all of its kind come to together."""
     at: Spot
 
 
@@ -108,17 +108,13 @@ def _policy(one: Statement, sources: Sources) -> PolicyTold:
 
 
 def _authentication(guard: Guard, sources: Sources) -> Iterator[AuthenticationTold]:
-    modes = guard.modes
-    for origin in modes.origin if modes else ():
-        ports = "".join(f", {port}: {_tls(mode)}" for port, mode in modes.ports) if modes else ""
-        yield AuthenticationTold(says=f"{_tls(modes.mode)}{ports}" if modes else "", at=_spot(origin, sources))
+    if guard.modes is not None:
+        modes = ", ".join((guard.modes.mode, *(f"{port}: {mode}" for port, mode in guard.modes.ports)))
+        for origin in guard.modes.origin:
+            yield AuthenticationTold(in_force=modes, at=_spot(origin, sources))
     issuers = ", ".join(one.rule.issuer or "any issuer" for one in guard.tokens.issuers)
     for origin in guard.tokens.origin:
-        yield AuthenticationTold(says=issuers, at=_spot(origin, sources))
-
-
-def _tls(mode: MutualTLSMode) -> str:
-    return str(mode)
+        yield AuthenticationTold(in_force=issuers, at=_spot(origin, sources))
 
 
 def _decision(found: Decision, sources: Sources, *, request: bool) -> DecisionTold:
