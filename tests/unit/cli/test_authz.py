@@ -79,3 +79,13 @@ def test_files_with_errors_are_refused(files: Path):
     done = check(files)
     assert done.exit_code == 1
     assert "DENIED" in done.stderr
+
+
+def test_what_says_whom_the_rules_know(files: Path):
+    strict = "---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: tls, namespace: shop}\n"
+    (files / "p.yaml").write_text(f"{strict}spec: {{mtls: {{mode: STRICT}}}}\n")
+    done = check(files, "--request", "GET /", "--port", "80")
+    assert done.exit_code == 1
+    assert "no AuthorizationPolicy is in force\n\nKIND                 NAME       IN FORCE   PLACE\n" in done.stdout
+    assert f"PeerAuthentication   tls.shop   STRICT     {files}/p.yaml:" in done.stdout
+    assert "denied (403): mutual TLS is demanded, and the caller has no certificate\n  --> " in done.stdout

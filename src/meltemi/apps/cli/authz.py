@@ -24,7 +24,7 @@ from meltemi.apps.cli.state import namespace_option, state_option
 
 if TYPE_CHECKING:
     from meltemi.core.explain.asked import Words
-    from meltemi.core.explain.told import DecisionTold, RuleTold, Told
+    from meltemi.core.explain.told import DecisionTold, RuleTold, Spot, Told
     from meltemi.core.model.shown import Shown
     from meltemi.core.parse.documents import Parsed
 
@@ -121,7 +121,7 @@ def _of_files(
 def _print(told: "Told") -> None:
     if told.policies:
         rows = [
-            (_action(one.action, tried=one.dry_run), f"{one.at.name}.{one.at.namespace}", str(one.rules), one.at.place)
+            (_action(one.action, tried=one.dry_run), _name(one.at), str(one.rules), one.at.place)
             for one in told.policies
         ]
         echo_table(("ACTION", "AuthorizationPolicy", "RULES", "PLACE"), rows)
@@ -129,10 +129,7 @@ def _print(told: "Told") -> None:
         click.echo("no AuthorizationPolicy is in force")
     if told.authentication:
         click.echo()
-        rows = [
-            (one.at.kind, f"{one.at.name}.{one.at.namespace}", one.in_force, one.at.place)
-            for one in told.authentication
-        ]
+        rows = [(one.at.kind, _name(one.at), one.in_force, one.at.place) for one in told.authentication]
         echo_table(("KIND", "NAME", "IN FORCE", "PLACE"), rows)
     if told.decision:
         _print_decision(told.decision)
@@ -152,6 +149,12 @@ def _print_decision(said: "DecisionTold") -> None:
 
 def _row(one: "RuleTold") -> tuple[str, ...]:
     return _action(one.action, tried=one.dry_run), one.id, MATCHES[one.matches], one.why or "-", one.at.place
+
+
+def _name(at: "Spot") -> str:
+    """As istioctl has it; another kind than the table's says so."""
+    name = f"{at.name}.{at.namespace}" if at.namespace else at.name
+    return name if at.kind.endswith(("AuthorizationPolicy", "Authentication")) else f"{at.kind}/{name}"
 
 
 def _action(action: str, *, tried: bool) -> str:
