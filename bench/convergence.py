@@ -1,4 +1,5 @@
-"""`python -m bench.convergence`: from the write of a change until every proxy of a ten-pod mesh has acknowledged it.
+"""`python -m bench.convergence`: from the write of a change until every proxy of a ten-pod mesh has acknowledged it,
+and until connections that are open feel it.
 
 Place:  bench · a whole mesh of nine sidecars and a gateway, over its API → Markdown. Needs root.
 """
@@ -9,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +41,9 @@ spec:
   template:
     metadata: {labels: {app: web}}
     spec:
-      containers: [{name: web, image: bench, command: [sleep, infinity]}]
+      containers: [{name: web, image: bench, command: [%s]}]
 """
+_COMMAND = f"{sys.executable}, {Path(__file__).parent / 'apps/answer.py'}, '8080'"
 _NETWORKING, _SECURITY = "/apis/networking.istio.io/v1", "/apis/security.istio.io/v1"
 
 
@@ -61,7 +64,45 @@ def _measure(store: str, said: Sequence[str]) -> list[tuple[object, ...]]:
             ("a limit on connections", _NETWORKING, "destinationrules", "DestinationRule", _limit),
             ("STRICT and PERMISSIVE by turns", _SECURITY, "peerauthentications", "PeerAuthentication", _mode),
         )
-        return [(store, change[0], count, *_spread(_rounds(client, change))) for change in changes]
+        rows = [(store, change[0], count, *_spread(_rounds(client, change))) for change in changes]
+        return [*rows, (store, "a refusal, felt on connections that are open", REPLICAS, *_spread(_felt(client)))]
+
+
+def _felt(client: Client) -> list[float]:
+    """Milliseconds from the write of a rule, and of its removal, until it holds on an open connection to every pod."""
+    pods = client.get("/api/v1/namespaces/default/pods")["items"]
+    open_ = [HTTPConnection(pod["status"]["podIP"], 8080, timeout=10) for pod in pods]
+    path = f"{_SECURITY}/namespaces/default/authorizationpolicies"
+    head = {
+        "apiVersion": _SECURITY.removeprefix("/apis/"),
+        "kind": "AuthorizationPolicy",
+        "metadata": {"name": "bench"},
+    }
+    taken: list[float] = []
+    _until(open_, 200)
+    for _ in range(ROUNDS // 2):
+        start = time.perf_counter()
+        client.call("POST", path, head | {"spec": {"action": "DENY", "rules": [{}]}})
+        _until(open_, 403)
+        written = time.perf_counter()
+        client.call("DELETE", f"{path}/bench")
+        _until(open_, 200)
+        taken += [(written - start) * 1000, (time.perf_counter() - written) * 1000]
+    return taken
+
+
+def _until(connections: Sequence[HTTPConnection], status: int) -> None:
+    """Ask on each connection until it answers so."""
+    for connection in connections:
+        while _status(connection) != status:
+            pass
+
+
+def _status(connection: HTTPConnection) -> int:
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
 
 
 def _spread(taken: list[float]) -> tuple[str, ...]:
@@ -102,7 +143,7 @@ def _mode(number: int) -> object:
 @contextmanager
 def _mesh(folder: Path, said: Sequence[str]) -> Generator[Client]:
     state, file = folder / "state", folder / "pods.yaml"
-    file.write_text(_PODS % REPLICAS)
+    file.write_text(_PODS % (REPLICAS, _COMMAND))
     networks = ("--pod-cidr", "198.18.248.0/24", "--service-cidr", "198.18.249.0/24")
     try:
         _run("up", "--state", str(state), "--detach", *said, *networks, "-f", str(file))

@@ -23,59 +23,72 @@ HERE = Path(__file__).parent
 MELTEMI = HERE.parent / ".venv/bin/meltemi"
 RATE, SECONDS, ROUNDS = 200, 5, 4
 _ECHO = str(HERE / "apps/answer.py")
-_PODS = f"""
+
+
+def server(name: str) -> str:
+    """The manifests of a service with one pod."""
+    command = f'["{sys.executable}", "{HERE / "apps/answer.py"}", "{APP}"]'
+    return f"""
 apiVersion: v1
 kind: Service
-metadata: {{name: answer}}
+metadata: {{name: {name}}}
 spec:
-  selector: {{app: answer}}
+  selector: {{app: {name}}}
   ports: [{{name: http, port: 80, targetPort: {APP}}}]
 ---
 apiVersion: v1
 kind: Pod
-metadata: {{name: answer, labels: {{app: answer}}}}
+metadata: {{name: {name}, labels: {{app: {name}}}}}
 spec:
-  containers: [{{name: answer, image: bench, command: ["{sys.executable}", "{_ECHO}", "{APP}"]}}]
----
+  containers: [{{name: {name}, image: bench, command: {command}}}]
+---"""
+
+
+CLIENT = """
 apiVersion: v1
 kind: Pod
-metadata: {{name: client}}
+metadata: {name: client}
 spec:
-  containers: [{{name: client, image: bench, command: [sleep, infinity]}}]
-"""
+  containers: [{name: client, image: bench, command: [sleep, infinity]}]
+---"""
+"""The manifest of the pod that asks."""
 
 
 def measure() -> list[tuple[object, ...]]:
     """One row for each path."""
-    with tempfile.TemporaryDirectory() as place, _mesh(Path(place)) as state, _bare(Path(place)) as envoys:
-        own = _envoys(state)
+    with (
+        tempfile.TemporaryDirectory() as place,
+        mesh_of(Path(place), server("answer") + CLIENT) as state,
+        _bare(Path(place)) as envoys,
+    ):
+        own = envoys_of(state, "answer", "client")
         url = f"http://127.0.0.1:{ENTRY}/"
         paths: list[tuple[str, Callable[[], list[float]], Sequence[int]]] = [
             ("no proxy", lambda: ask(f"http://{SERVER[1]}:{APP}/", RATE, SECONDS), ()),
             ("two bare Envoys, one route, no log", lambda: ask(url, RATE, SECONDS), envoys),
-            ("two sidecars of the mesh", lambda: _in_mesh(state), own),
+            ("two sidecars of the mesh", lambda: in_mesh(state, "answer"), own),
         ]
         taken: dict[str, list[float]] = {name: [] for name, _, _ in paths}
         spent: dict[str, float] = dict.fromkeys(taken, 0.0)
         for _ in range(ROUNDS):
             for name, run, pids in paths:
-                before = _cpu(pids)
+                before = cpu_of(pids)
                 taken[name] += run()
-                spent[name] += _cpu(pids) - before
-        return [_row(name, taken[name], spent[name], bool(pids)) for name, _, pids in paths]
+                spent[name] += cpu_of(pids) - before
+        return [row(name, taken[name], spent[name], bool(pids)) for name, _, pids in paths]
 
 
-def _row(name: str, taken: list[float], spent: float, proxied: bool) -> tuple[object, ...]:
+def row(name: str, taken: list[float], spent: float, proxied: bool) -> tuple[object, ...]:
     ordered = sorted(taken)
     cpu = round(spent / len(taken) * 1e6) if proxied else "-"
     return (name, *(f"{ordered[int(len(ordered) * part)]:.2f}" for part in (0.5, 0.99)), cpu)
 
 
 @contextmanager
-def _mesh(folder: Path) -> Generator[Path]:
-    """A mesh with a client and a server, on addresses of its own."""
+def mesh_of(folder: Path, pods: str) -> Generator[Path]:
+    """A mesh of a few pods, on addresses of its own."""
     state, file = folder / "state", folder / "pods.yaml"
-    file.write_text(_PODS)
+    file.write_text(pods)
     networks = ("--pod-cidr", "198.18.248.0/24", "--service-cidr", "198.18.249.0/24")
     try:
         _run("up", "--state", str(state), "--detach", *networks, "-f", str(file))
@@ -91,8 +104,9 @@ def _bare(folder: Path) -> Generator[list[int]]:
         yield [process.pid for process in processes]
 
 
-def _in_mesh(state: Path) -> list[float]:
-    client = (sys.executable, str(HERE / "apps/steady.py"), "http://answer/", str(RATE), str(SECONDS))
+def in_mesh(state: Path, host: str) -> list[float]:
+    """Milliseconds of each answer of a service to the client's pod."""
+    client = (sys.executable, str(HERE / "apps/steady.py"), f"http://{host}/", str(RATE), str(SECONDS))
     return json.loads(_run("exec", "--state", str(state), "client", "--", *client))
 
 
@@ -100,21 +114,21 @@ def _run(*arguments: str) -> bytes:
     return subprocess.run([MELTEMI, *arguments], check=True, capture_output=True).stdout
 
 
-def _envoys(state: Path) -> list[int]:
-    """The Envoys of the two pods."""
+def envoys_of(state: Path, *pods: str) -> list[int]:
+    """The Envoys of some pods."""
+    names = [f"POD_NAME={pod}\0".encode() for pod in pods]
     found: list[int] = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
             command, said = (place / "cmdline").read_bytes(), (place / "environ").read_bytes()
         except OSError:
             continue
-        names = (b"POD_NAME=answer\0", b"POD_NAME=client\0")
         if b"envoy-rev.json" in command and str(state).encode() in said and any(n in said for n in names):
             found.append(int(place.name))
     return found
 
 
-def _cpu(pids: Sequence[int]) -> float:
+def cpu_of(pids: Sequence[int]) -> float:
     """Seconds of CPU that processes took so far."""
     fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
     return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")

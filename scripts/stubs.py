@@ -16,8 +16,12 @@ ROOT = Path(__file__).parent.parent
 OUTPUT = ROOT / "typings"
 USERS = ("meltemi.core.envoy.pb",)
 """Modules of ours that import generated code."""
-MORE = ("envoy.service.discovery.v3.discovery_pb2", "envoy.admin.v3.config_dump_pb2")
-"""What shell imports itself: discovery messages."""
+MORE = (
+    "envoy.service.discovery.v3.discovery_pb2",
+    "envoy.admin.v3.config_dump_pb2",
+    "envoy.service.auth.v3.external_auth_pb2",
+)
+"""What shell imports itself, discovery messages, and a program of the tests."""
 HAVE_STUBS = ("google/protobuf/",)
 """Stubs for these are installed (types-protobuf)."""
 

@@ -44,6 +44,9 @@ def bootstrap(answer: Tree) -> Tree:
         holder["typedConfig"] = extensions[holder["name"]]
     return {
         "node": {"id": "golden", "cluster": "golden"},
+        "layered_runtime": {
+            "layers": [{"name": "agent", "static_layer": {"re2.max_program_size.error_level": 32768}}]  # as the agent's
+        },
         "dynamic_resources": {
             "ads_config": {
                 "api_type": "DELTA_GRPC",

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from meltemi.core.check.closed import closed
 from meltemi.core.check.mesh import MAP_KEY, is_mesh_map
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Document, Key
@@ -127,10 +128,21 @@ class Ingest:
         document, _ = self._check(tree, key.namespace)
         if document is None:
             return False
-        self._engine.put(("doc", key), document)
-        self._list(key, present=True)
+        self._enter(document)
         if is_mesh_map(key):
             self._mesh(tree)
+        return True
+
+    def _enter(self, document: Document[Value]) -> None:
+        self._engine.put(("doc", document.key), document)
+        self._list(document.key, present=True)
+
+    def _shut(self, bad: Stored) -> bool:
+        """Put in force that what an object guards is shut, if it guards anything."""
+        document = closed(msgspec.json.decode(bad.body), namespace=bad.key.namespace or "default")
+        if document is None or document.key != bad.key:
+            return False
+        self._enter(document)
         return True
 
     def _go_back(self, bad: Stored) -> None:
@@ -141,6 +153,8 @@ class Ingest:
         if sound is not None:
             self._history.keep(bad.key, sound.revision)
         in_force = f"that of revision {sound.revision} is in force" if sound else "no version of it is in force"
+        if sound is None and self._shut(bad):
+            in_force += ", and all that it was for is refused"
         self._unsound[bad.key] = Finding(
             code=UNSOUND,
             severity=Severity.WARNING,

@@ -1,9 +1,10 @@
 """An application that is in no sample: HTTP, gRPC, raw TCP and a protocol in which the server speaks first.
 
 `python echo.py NAME HTTP_PORT GRPC_PORT TCP_PORT GREETING_PORT`; NAME comes back in every answer.
-HTTP answers `NAME PATH`, after `?delay=SECONDS` if asked, with `?status=CODE`, the first `?fails=N` times of a `key`
-with 503, on /headers with the request's head, on /count with how often a `key` was asked for, and lines after an
-upgrade or a CONNECT (the first says what was asked for), on /events with an event every tenth of a second for ever;
+HTTP answers `NAME PATH`, with what was asked for to the letter as `x-target`, after `?delay=SECONDS` if asked, with
+`?status=CODE`, the first `?fails=N` times of a `key` with 503, on /headers with the request's head, on /count with how
+often a `key` was asked for, and lines after an upgrade or a CONNECT (the first says what was asked for), on /events
+with an event every tenth of a second for ever;
 gRPC answers `/test.Echo/Say` with NAME + the bytes sent, `/test.Echo/Talk` the same for each message of a stream;
 TCP answers every line with `NAME LINE`; the greeting port says `220 NAME` before it is asked anything, then echoes.
 """
@@ -55,7 +56,7 @@ async def serve(name: str, http: int, grpc_port: int, tcp: int, greeting: int) -
 
 async def _head(reader: asyncio.StreamReader) -> list[str]:
     try:
-        return (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        return (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     except asyncio.IncompleteReadError:
         return []
 
@@ -66,10 +67,11 @@ async def _http(name: str, head: list[str], reader: asyncio.StreamReader, writer
     url = urlsplit(head[0].split()[1])
     asked = {key: values[0] for key, values in parse_qs(url.query).items()}
     await asyncio.sleep(float(asked.get("delay", "0")))
-    body = _body(name, url.path, head, asked).encode()
+    body = _body(name, url.path, head, asked).encode("latin-1")
     status = _status(asked) if url.path != "/count" else 200
-    served = f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\nX-Served-By: {name}\r\n\r\n"
-    writer.write(served.encode() + body)
+    served = f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\nX-Served-By: {name}\r\n"
+    target = f"X-Target: {head[0].split()[1]}\r\n\r\n"
+    writer.write((served + target).encode("latin-1") + body)
     await writer.drain()
 
 

@@ -14,13 +14,19 @@ from e2e.fields.settings import Settings
 from e2e.fields.world import World
 from e2e.mesh import HERE, Mesh, missing
 
+APPS = ("echo", "authorizer")
+"""Programs that stand for images of their names."""
+
 
 @pytest.fixture(scope="package")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
     if why := missing():
         pytest.skip(why)
     images = tmp_path_factory.mktemp("images") / "images.yaml"
-    images.write_text(f"images:\n- image: example/echo\n  entrypoint: ['{{python}}', '{HERE / 'apps/echo.py'}']\n")
+    programs = (
+        f"- image: example/{name}\n  entrypoint: ['{{python}}', '{HERE / 'apps' / name}.py']\n" for name in APPS
+    )
+    images.write_text("images:\n" + "".join(programs))
     found = Mesh(tmp_path_factory.mktemp("fields"))
     try:
         placed = tmp_path_factory.mktemp("manifests") / "client.yaml"

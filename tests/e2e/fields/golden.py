@@ -42,6 +42,10 @@ GOLDEN: dict[tuple[str, str], str] = {
         for field in ("trustDomain", "trustDomainAliases[]")
     },
     ("MeshConfig", "defaultConfig.configPath"): "`unit/agent/test_settings.py`; where a file of the agent is",
+    **{
+        ("AuthorizationPolicy", f"{place}.namespace"): "only the policy's own, which goes without saying; else M2707"
+        for place in ("targetRef", "targetRefs[]")
+    },
     ("Gateway", "servers[].port.targetPort"): "as in Istio without meaning; refused with M2310",
     **{
         ("Sidecar", f"{side}[].port.targetPort"): "as in Istio without meaning here; refused with M2310"

@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -53,6 +53,7 @@ class Inside:
         headers: dict[str, str] | None = None,
         to: str = "",
         patience: float = 20.0,
+        body: bytes | None = None,
     ) -> Answer:
         """One request on a connection of its own. `to`: an address other than that of the host.
 
@@ -64,7 +65,7 @@ class Inside:
             connection = HTTPConnection(address, port, timeout=patience)
             try:
                 name = host if port == 80 else f"{host}:{port}"
-                connection.request(method, path, headers={"Host": name} | (headers or {}))
+                connection.request(method, path, body, headers={"Host": name} | (headers or {}))
                 response = connection.getresponse()
                 found: dict[str, str] = {}
                 for key, value in response.getheaders():
@@ -111,6 +112,11 @@ class Inside:
 
         return self.do(work)
 
+    def raw(self, host: str, said: bytes, port: int = 80) -> Answer:
+        """What is answered to bytes; status 0 where nothing is."""
+        address = self._hosts(host)
+        return self.do(lambda: exchanged(address, port, said))
+
     def hello(self, name: str, host: str, port: int) -> str:
         """Who answers a TLS handshake for a server name with a line of its own (nobody speaks TLS there)."""
         address = self._hosts(host)
@@ -124,6 +130,19 @@ class Inside:
                 return ""
 
         return self.do(work)
+
+
+def exchanged(address: str, port: int, said: bytes) -> Answer:
+    """Say bytes on a connection of their own, and read to the end of the first answer."""
+    try:
+        with socket.create_connection((address, port), 10) as sock:
+            sock.sendall(said)
+            response = HTTPResponse(sock)
+            response.begin()
+            headers = {key.lower(): value for key, value in response.getheaders()}
+            return Answer(response.status, headers, response.read().decode("latin-1"))
+    except (OSError, HTTPException):
+        return Answer(0, {}, "")
 
 
 def client_hello(name: str) -> bytes:

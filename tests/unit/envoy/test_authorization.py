@@ -1,18 +1,30 @@
 """What is written for AuthorizationPolicies, where the judge's cases do not look."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
 
+from golden.real_envoy import refusal
+from meltemi.apps.cli.compile import lists
+from meltemi.core.check.validate import validate_bytes
 from meltemi.core.envoy import pb
-from meltemi.core.model.mesh import MeshConfig
-from meltemi.core.model.mesh_providers import EnvoyExternalAuthorizationGrpcProvider, ExtensionProvider
+from meltemi.core.model.mesh import MeshConfig, NormalizationType, ProxyPathNormalization
+from meltemi.core.model.mesh_providers import (
+    EnvoyExternalAuthorizationGrpcProvider,
+    EnvoyExternalAuthorizationHttpProvider,
+    ExtensionProvider,
+    RequestBody,
+)
 from meltemi.core.model.proxy import Proxy, Role
 from meltemi.core.model.resource import ResourceType
+from meltemi.core.pipeline.authorization_findings import together_findings
+from meltemi.core.pipeline.compile import compile_mesh
 from meltemi.core.pipeline.scope import scope_of
 from meltemi.core.pipeline.slots import slots
+from meltemi.core.view.authorization_findings import provider_findings
 from meshes import mesh_of, service
 
 PROXY = Proxy(role=Role.SIDECAR, id="web-1.default", namespace="default", labels=(("app", "web"),))
@@ -122,6 +134,8 @@ def test_a_provider_is_asked_on_both_ways() -> None:
         {"service": "elsewhere/web.default.svc.cluster.local"},
         {"status_on_error": "418"},
         {"status_on_error": "x"},
+        {"include_request_body_in_check": RequestBody()},
+        {"timeout": 0.0},
     ],
 )
 def test_who_cannot_be_asked_lets_nobody_in(broken: dict[str, Any]) -> None:
@@ -133,3 +147,120 @@ def test_who_cannot_be_asked_lets_nobody_in(broken: dict[str, Any]) -> None:
         assert "DENY" in json.dumps(found["inbound.custom"]["rules"])
         assert "deny-due-to-bad-CUSTOM-action" in json.dumps(found["inbound.custom"])
         assert "ExtAuthz" not in found["inbound.provider"]["@type"]
+
+
+def custom_findings(text: str, settings: MeshConfig) -> list[tuple[str, str]]:
+    engine = mesh_of(MESH + text, settings)
+    scope = engine.get(scope_of, PROXY)
+    found = (*engine.get(provider_findings), *together_findings(engine, (scope,)))
+    return [(one.code, one.key.name) for one in found if one.key]
+
+
+def over_http(**fields: Any) -> ExtensionProvider:
+    asked = EnvoyExternalAuthorizationHttpProvider(service="web.default.svc.cluster.local", port=80, **fields)
+    return ExtensionProvider(name="other", envoy_ext_authz_http=asked)
+
+
+def test_who_cannot_be_asked_is_told() -> None:
+    other = CUSTOM.replace("name: opa}", "name: other}").replace("name: p,", "name: q,")
+    both = MeshConfig(extension_providers=(PROVIDER, over_http()))
+    assert custom_findings(CUSTOM, MeshConfig()) == [("M2914", "p")]
+    assert custom_findings(CUSTOM, both) == []
+    assert custom_findings(other, both) == [("M2919", "q")]
+    assert custom_findings(CUSTOM + other, both) == [("M2919", "q"), ("M2914", "p"), ("M2914", "q")]
+    assert custom_findings(CUSTOM, MeshConfig(extension_providers=(PROVIDER, PROVIDER))) == [("M2914", "p")]
+    wrong = (over_http(path_prefix="x"), over_http(include_additional_headers_in_check=(("a", "b\n"),)))
+    for one in wrong:
+        assert custom_findings(other, MeshConfig(extension_providers=(one,))) == [("M2914", "q")]
+
+
+@pytest.mark.parametrize(
+    ("action", "field", "plain", "raw"),
+    [
+        ("ALLOW", "paths", (1, 1, 0), (1, 1, 0)),
+        ("ALLOW", "notPaths", (1, 1, 1), (0, 1, 0)),
+        ("DENY", "paths", (1, 1, 1), (0, 1, 0)),
+        ("DENY", "notPaths", (1, 1, 0), (1, 1, 0)),
+    ],
+)
+def test_what_templates_do_not_read_is_refused(
+    action: str, field: str, plain: tuple[int, ...], raw: tuple[int, ...]
+) -> None:
+    """`[` gets past Envoy's templates; where paths come as they are written, more does."""
+    text = policy(f"{{action: {action}, rules: [{{to: [{{operation: {{{field}: ['/a/{{*}}/b']}}}}]}}]}}")
+    for kind, wanted in ((NormalizationType.DEFAULT, plain), (NormalizationType.NONE, raw)):
+        settings = MeshConfig(path_normalization=ProxyPathNormalization(normalization=kind))
+        written = json.dumps(extensions(text, settings)[f"inbound.{action.lower()}"])
+        assert tuple(map(written.count, ("uri-template", '{"prefix": "/a/"}', '{"contains": "["}'))) == wanted
+
+
+def test_values_in_brackets_are_items_of_lists() -> None:
+    key = "experimental.envoy.filters.a.b[c]"
+    written = json.dumps(
+        extensions(policy(f"{{rules: [{{when: [{{key: '{key}', values: ['[x]', z]}}]}}]}}"))["inbound.allow"]
+    )
+    assert '{"listMatch": {"oneOf": {"stringMatch": {"exact": "x"}}}}' in written
+    assert '{"stringMatch": {"exact": "z"}}' in written
+
+
+ODD = [
+    *(
+        "*",
+        "**",
+        "***",
+        "a*",
+        "*a",
+        "a*b",
+        "\0",
+        "a\nb",
+        "é",
+        "(",
+        "[",
+        "\\",
+        "a|b",
+        ".*",
+        " ",
+        "%",
+        "a" * 4096,
+        "*" + "a" * 4095,
+    ),
+    *("/{*}", "/{**}", "/{*}/", "/a//{*}", "/%zz/{*}", "/a,b/{*}", "/" + "a" * 250 + "/{*}", "/{**}/a", "{", "{x}"),
+]
+PLACES = [
+    *(
+        f"from: [{{source: {{{n}: [V]}}}}]"
+        for n in ("principals", "requestPrincipals", "namespaces", "serviceAccounts")
+    ),
+    *(f"to: [{{operation: {{{n}: [V]}}}}]" for n in ("hosts", "methods", "paths")),
+    *(
+        f"when: [{{key: '{key}', values: [V]}}]"
+        for key in (
+            *("request.headers[x]", "request.headers[:path]", "connection.sni", "request.auth.claims[a][b]"),
+            *("source.namespace", "source.serviceAccount", "experimental.envoy.filters.a[b]", "request.auth.audiences"),
+        )
+    ),
+]
+
+
+def test_envoy_takes_whatever_has_no_fault(tmp_path: Path) -> None:
+    """What it refused would be in force nowhere."""
+    parsed, _ = validate_bytes("mesh", (MESH + CUSTOM.replace("name: opa}", "name: other}")).encode())
+    documents = [one.document for one in parsed]
+    for i, place in enumerate(PLACES):
+        for negated in (False, True):
+            rules = [place.replace(": [V]", f": [{json.dumps(value)}]") for value in ODD]
+            rules = (
+                [rule.replace("values:", "notValues:") for rule in rules] if negated and "values" in rules[0] else rules
+            )
+            texts = [
+                policy(f"{{action: DENY, rules: [{{{rule}}}]}}", name=f"p{i}-{j}-{int(negated)}")
+                for j, rule in enumerate(rules)
+            ]
+            documents += [one.document for one in validate_bytes("rules", "".join(texts).encode())[0]]
+    found = [one for one in documents if one]
+    assert len(found) > len(PLACES) * len(ODD)
+    settings = MeshConfig(extension_providers=(over_http(),))
+
+    compiled = compile_mesh(found, settings, structs.replace(PROXY, addresses=("10.0.0.7",)))
+
+    assert refusal(lists(compiled), tmp_path) == ""

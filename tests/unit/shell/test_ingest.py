@@ -5,13 +5,17 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
+
+import pytest
 
 from meltemi.core.check.validate import check_document
+from meltemi.core.compose.authorization import action_of, authorization_head
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Document, Key
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.mesh import MeshConfig
+from meltemi.core.model.security.authorization_policy import Action
 from meltemi.core.model.traffic.virtual_service import VirtualService
 from meltemi.shell.ingest import Ingest
 from meltemi.shell.stores.sqlite import SqliteStore
@@ -128,3 +132,54 @@ def test_changes_that_come_faster_than_they_settle_are_gathered(tmp_path: Path) 
 
     assert settled[-1] == last
     assert len(settled) < 15
+
+
+POLICY = Key(group="security.istio.io", kind="AuthorizationPolicy", namespace="default", name="p")
+
+
+UNREADABLE: list[tuple[Any, dict[str, str], Any]] = [
+    ({"rulez": []}, {}, (Action.DENY, (), False)),
+    ({"rules": [{"to": []}], "selector": {"matchLabels": {"a": "b"}}}, {}, (Action.DENY, (("a", "b"),), False)),
+    ({"rules": [{"to": []}], "selector": {"matchLabel": {"a": "b"}}}, {}, (Action.DENY, (), False)),
+    ({"rules": [{"to": []}]}, {"istio.io/dry-run": "yes"}, (Action.DENY, (), False)),
+    ({"rules": [{"to": []}]}, {"istio.io/dry-run": "true"}, (Action.DENY, (), True)),
+    ("rules", {}, (Action.DENY, (), False)),
+    ({"rules": [{"to": []}], "action": "AUDIT"}, {}, None),
+]
+"""(spec, annotations, what is in force: action, selector, dry run)."""
+
+
+def policy(spec: object, annotations: dict[str, str] | None = None) -> bytes:
+    meta = {"name": "p", "namespace": "default", "annotations": annotations or {}}
+    whole = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": meta, "spec": spec}
+    return json.dumps(whole).encode()
+
+
+@pytest.mark.parametrize(("spec", "annotations", "in_force"), UNREADABLE)
+def test_what_an_unreadable_policy_guards_is_shut(
+    tmp_path: Path, spec: object, annotations: dict[str, str], in_force: object
+) -> None:
+    async def run() -> None:
+        with SqliteStore(tmp_path / "store.db") as store:
+            await store.put(POLICY, policy(spec, annotations))
+            engine = await started(store)
+        assert action_and_place(engine) == in_force
+        assert ("and all that it was for is refused" in said(engine)[0]) is (in_force is not None)
+
+    asyncio.run(run())
+
+
+def action_and_place(engine: Engine) -> object:
+    head, action = engine.get(authorization_head, POLICY), engine.get(action_of, POLICY)
+    return (action[0], head.selector, action[1]) if head and action else None
+
+
+def test_a_sound_version_of_a_policy_stays_in_force(tmp_path: Path) -> None:
+    async def run() -> None:
+        with SqliteStore(tmp_path / "store.db") as store:
+            await store.put(POLICY, policy({"rules": None}))
+            await store.put(POLICY, policy({"rulez": None}))
+            engine = await started(store)
+        assert action_and_place(engine) == (Action.ALLOW, (), False)
+
+    asyncio.run(run())

@@ -54,6 +54,23 @@ def test_so_does_one_after_a_restart():
     assert after.take_news() == []
 
 
+def test_what_says_who_may_lets_nobody_in_where_it_is_refused():
+    """The version before would let in whom the new one keeps out."""
+    rules = Resource(type=ResourceType.EXTENSION, name="n", version="2", body=b"2", refused=b"nobody")
+    for before in ([], [made("1", ResourceType.EXTENSION)]):
+        offer = Offer()
+        offer.update(before)
+        offer.update([rules])
+
+        assert offer.refuse(Refused(resource=rules, reason="no"))
+
+        assert offer.of(ResourceType.EXTENSION)["n"].body == b"nobody"
+        assert not offer.is_stopped(ResourceType.EXTENSION, "n")
+        assert said(offer) == ["2"]
+        offer.update([made("3", ResourceType.EXTENSION)])
+        assert offered(offer, ResourceType.EXTENSION) == "3"
+
+
 def test_other_bytes_are_offered():
     offer = Offer()
     offer.update([made("1")])

@@ -1,7 +1,8 @@
 """`meltemi compile --proxy PROXY.json FILE…`: what a proxy would receive in the mesh of these files, without a server.
 
 Place:  apps/cli · files → parse → check → pipeline/compile → Envoy's messages as JSON
-Exit:   0 no errors · 1 errors (what is sound is compiled all the same) · 2 a file could not be read
+Exit:   0 no errors · 1 errors (what is sound is compiled all the same; what an unsound policy guards is shut)
+        2 a file could not be read
 """
 
 import sys
@@ -35,6 +36,7 @@ LISTS = ("listeners", "routes", "clusters", "endpoints", "extensions", "virtual_
 @output_option
 def command(files: tuple[str, ...], proxy_file: str, mesh_config: str | None, namespace: str, output: str) -> None:
     """Print every resource of one proxy."""
+    from meltemi.core.check.closed import closed
     from meltemi.core.pipeline.compile import compile_mesh
 
     proxy = read_proxy(read_file(proxy_file))
@@ -43,7 +45,8 @@ def command(files: tuple[str, ...], proxy_file: str, mesh_config: str | None, na
     for file in files:
         parsed += parsed_file(file, namespace, found)
     settings = mesh_settings(mesh_config, found)
-    compiled = compile_mesh([p.document for p in parsed if p.document], settings, proxy)
+    documents = (p.document or closed(p.tree, namespace=namespace) for p in parsed)
+    compiled = compile_mesh([one for one in documents if one], settings, proxy)
     found += _placed(compiled.findings, {p.key: p.source for p in parsed if p.key})
     if output == "json":
         echo_json({**lists(compiled), "findings": findings_json(found)})

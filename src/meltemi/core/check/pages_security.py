@@ -126,5 +126,23 @@ SECURITY: tuple[tuple[str, str, str, str], ...] = (
             "workload is to ask several. What the policy is for is refused until that is mended."
         ),
     ),
+    (
+        "M2918",
+        "error",
+        "value that cannot be matched",
+        (
+            "No request can have the value, or Envoy cannot compare with it: a header whose name is none, a text\n"
+            "without end. Left out it would change who is let in, so the policy is refused."
+        ),
+    ),
+    (
+        "M2919",
+        "info",
+        "bytes are not asked about",
+        (
+            "A provider that is asked over HTTP (`envoyExtAuthzHttp`) judges requests. On ports that are not HTTP the\n"
+            "CUSTOM policy has no effect, as in Istio: guard those with DENY and ALLOW, or with a provider over gRPC."
+        ),
+    ),
 )
 """Code, severity, name, text."""

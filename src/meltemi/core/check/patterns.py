@@ -10,14 +10,24 @@ from meltemi.core.check.report import error, warning
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
 
+MOST_CHARACTERS = 4096
+"""Envoy refuses a regular expression of 32768 instructions, and with it all policies of the workload."""
+
 
 def check_pattern(value: str, path: Path) -> Iterator[Finding]:
     """A value that is exact, a prefix, a suffix or `*`."""
+    yield from check_length(value, path)
     if not value:
         yield error("M2905", path, "an empty value matches nothing", "remove it")
     elif "*" in value[1:-1] or (len(value) > 1 and value.startswith("*") and value.endswith("*")):
         message = f"'*' stands in {value!r} where it is taken literally"
         yield warning("M2907", path, message, "it has a meaning as the first or as the last character only")
+
+
+def check_length(value: str, path: Path) -> Iterator[Finding]:
+    """What can be compared at all."""
+    if len(value) > MOST_CHARACTERS:
+        yield error("M2918", path, f"{len(value)} characters, and at most {MOST_CHARACTERS} are compared")
 
 
 def check_port_text(value: str, path: Path) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from meltemi.core.envoy.listener import cidr
 from meltemi.core.envoy.principals import principal_names
 from meltemi.core.model.security.attribute import ONE_SEGMENT, SEGMENTS
 from meltemi.core.model.security.authorization_policy import Action
-from meltemi.core.view.authorization import Clause, Clauses, Fit, Kind, Pattern, Policy, Test
+from meltemi.core.view.authorization import ANY, UNREAD, Clause, Clauses, Fit, Kind, Pattern, Policy, Test
 
 ACTIONS = {
     Action.ALLOW: pb.RBACRules.ALLOW,
@@ -22,6 +22,7 @@ ACTIONS = {
     Action.AUDIT: pb.RBACRules.LOG,
     Action.CUSTOM: pb.RBACRules.DENY,
 }
+REFUSED = "deny-due-to-refused-rules"
 TOKENS = "envoy.filters.http.jwt_authn"
 """Whose metadata has the payloads of tokens, as `payload`."""
 PAYLOAD = "payload"
@@ -59,6 +60,14 @@ def network_rules(action: Action, enforced: Iterable[Policy] | None, tried: Iter
     return written
 
 
+def nobody_may(*, network: bool) -> pb.HTTPRBAC | pb.NetworkRBAC:
+    """What stands where Envoy refuses the rules."""
+    rules = pb.RBACRules(action=pb.RBACRules.DENY)
+    everybody = pb.RBACPolicy(permissions=[pb.Permission(any=True)], principals=[pb.Principal(any=True)])
+    rules.policies[REFUSED].CopyFrom(everybody)
+    return pb.NetworkRBAC(stat_prefix="tcp.", rules=rules) if network else pb.HTTPRBAC(rules=rules)
+
+
 def _rules(action: Action, policies: Iterable[Policy]) -> pb.RBACRules:
     written = pb.RBACRules(action=ACTIONS[action])
     for policy in policies:
@@ -93,6 +102,10 @@ def _all_asking(clauses: Clauses) -> pb.Principal:
 
 def _asking(clause: Clause) -> pb.Principal:
     any_of = pb.Principal(or_ids=pb.Principal.Set(ids=[_principal(t, clause.negated) for t in clause.tests]))
+    if len(clause.tests) > 1 and clause.tests[0].kind is Kind.HEADER:
+        # Most requests do not have it: to look for it once costs less.
+        there = pb.Principal(header=_header(clause.tests[0].keys[0], ANY))
+        any_of = pb.Principal(and_ids=pb.Principal.Set(ids=[there, any_of]))
     return pb.Principal(not_id=any_of) if clause.negated else any_of
 
 
@@ -109,7 +122,11 @@ def _permission(test: Test, negated: bool) -> pb.Permission:
                 return pb.Permission(header=pb.HeaderMatcher(name=":path", present_match=True))
             return pb.Permission(url_path=pb.PathMatcher(path=_text(test.text)))
         case Kind.TEMPLATE:
-            return pb.Permission(uri_template=_template(test.text.value))
+            fits = [pb.Permission(uri_template=_template(test.text.value))]
+            fits += [_contains(one) for one in UNREAD] if test.closed else []
+            return _around(test.keys, [pb.Permission(or_rules=pb.Permission.Set(rules=fits))])
+        case Kind.AROUND:
+            return _around(test.keys, [])
         case Kind.PORT:
             return pb.Permission(destination_port=int(test.text.value))
         case Kind.DESTINATION:
@@ -121,7 +138,9 @@ def _permission(test: Test, negated: bool) -> pb.Permission:
             return pb.Permission(requested_server_name=_text(test.text))
         case _:
             source, *keys = test.keys
-            return pb.Permission(metadata=_metadata(source, keys, test.text, negated))
+            item = _value(test.text, negated)
+            value = pb.ValueMatcher(list_match=pb.ListMatcher(one_of=item)) if test.listed else item
+            return pb.Permission(metadata=_at(source, keys, value))
 
 
 def _principal(test: Test, negated: bool) -> pb.Principal:
@@ -136,13 +155,27 @@ def _principal(test: Test, negated: bool) -> pb.Principal:
             issuer, subject = _claim(("iss",), test.text, negated), _claim(("sub",), test.subject, negated)
             return pb.Principal(and_ids=pb.Principal.Set(ids=[issuer, subject]))
         case Kind.CLAIM:
-            return pb.Principal(metadata=_metadata(TOKENS, [PAYLOAD, *test.keys], test.text, negated, lists=True))
+            found = _listed_or_not(test.text, negated)
+            return pb.Principal(metadata=_at(TOKENS, [PAYLOAD, *test.keys], found))
         case _:
             return principal_names(test, negated)
 
 
 def _claim(keys: tuple[str, ...], text: Pattern, negated: bool) -> pb.Principal:
-    return pb.Principal(metadata=_metadata(TOKENS, [PAYLOAD, *keys], text, negated))
+    return pb.Principal(metadata=_at(TOKENS, [PAYLOAD, *keys], _value(text, negated)))
+
+
+def _around(ends: tuple[str, ...], more: list[pb.Permission]) -> pb.Permission:
+    """How a path begins and ends, and then more: by far most paths are told apart by this, at less cost."""
+    before, after = ends
+    found = [pb.StringMatcher(prefix=before)] if before else []
+    found += [pb.StringMatcher(suffix=after)] if after else []
+    rules = [pb.Permission(url_path=pb.PathMatcher(path=one)) for one in found]
+    return pb.Permission(and_rules=pb.Permission.Set(rules=[*rules, *more]))
+
+
+def _contains(text: str) -> pb.Permission:
+    return pb.Permission(url_path=pb.PathMatcher(path=pb.StringMatcher(contains=text)))
 
 
 def _header(name: str, text: Pattern, *, fold: bool = False) -> pb.HeaderMatcher:
@@ -161,11 +194,13 @@ def _text(text: Pattern, *, fold: bool = False) -> pb.StringMatcher:
             return pb.StringMatcher(exact=text.value, ignore_case=fold)
 
 
-def _metadata(source: str, keys: list[str], text: Pattern, negated: bool, *, lists: bool = False) -> pb.MetadataMatcher:
+def _listed_or_not(text: Pattern, negated: bool) -> pb.ValueMatcher:
     value = _value(text, negated)
-    if lists:
-        any_item = pb.ValueMatcher(list_match=pb.ListMatcher(one_of=value))
-        value = pb.ValueMatcher(or_match=pb.OrMatcher(value_matchers=[any_item, value]))
+    any_item = pb.ValueMatcher(list_match=pb.ListMatcher(one_of=value))
+    return pb.ValueMatcher(or_match=pb.OrMatcher(value_matchers=[any_item, value]))
+
+
+def _at(source: str, keys: list[str], value: pb.ValueMatcher) -> pb.MetadataMatcher:
     path = [pb.MetadataMatcher.PathSegment(key=key) for key in keys]
     return pb.MetadataMatcher(filter=source, path=path, value=value)
 

@@ -4,8 +4,6 @@ Place:  view/authorizer → [envoy/authorizer] → pipeline/authorizers
 Source: Istio, "External Authorization": rules that decide nothing say by their names whether the provider is asked
 """
 
-from collections.abc import Iterable
-
 from meltemi.core.envoy import pb
 from meltemi.core.model.mesh_providers import (
     EnvoyExternalAuthorizationGrpcProvider,
@@ -74,15 +72,16 @@ def _write_http(written: pb.ExtAuthz, to: Authorizer, asked: EnvoyExternalAuthor
     for key, value in asked.include_additional_headers_in_check:
         service.authorization_request.headers_to_add.add(key=key, value=value)
     answer = service.authorization_response
-    answer.allowed_upstream_headers.patterns.extend(_headers(asked.headers_to_upstream_on_allow))
-    answer.allowed_client_headers.patterns.extend(_headers(asked.headers_to_downstream_on_deny))
-    answer.allowed_client_headers_on_success.patterns.extend(_headers(asked.headers_to_downstream_on_allow))
-    shown = asked.include_request_headers_in_check or asked.include_headers_in_check
-    written.allowed_headers.patterns.extend(_headers(shown))
+    _write_headers(answer.allowed_upstream_headers, asked.headers_to_upstream_on_allow)
+    _write_headers(answer.allowed_client_headers, asked.headers_to_downstream_on_deny)
+    _write_headers(answer.allowed_client_headers_on_success, asked.headers_to_downstream_on_allow)
+    _write_headers(written.allowed_headers, asked.include_request_headers_in_check or asked.include_headers_in_check)
 
 
-def _headers(names: Iterable[str]) -> list[pb.StringMatcher]:
-    return [_header(name) for name in names]
+def _write_headers(to: pb.ListStringMatcher, names: tuple[str, ...]) -> None:
+    """Envoy refuses an empty list; touched, it would be there."""
+    if names:
+        to.patterns.extend(_header(name) for name in names)
 
 
 def _header(name: str) -> pb.StringMatcher:

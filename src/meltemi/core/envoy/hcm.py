@@ -58,11 +58,13 @@ def manager(
         use_remote_address=pb.BoolValue(value=side is Side.GATEWAY),
         xff_num_trusted_hops=http.trusted_proxies,
         append_x_forwarded_port=http.forwarded_port,
+        strip_trailing_host_dot=True,  # the name of one host, for rules as for routes
         # What a caller says of certificates that it has seen is not believed.
         forward_client_cert_details=pb.HttpConnectionManager.SANITIZE,
     )
     _write_paths(written, http)
     if side is Side.GATEWAY:
+        written.early_header_mutation_extensions.append(_without_envoys_words())
         write_caller(written, http)
         if http.details is None:
             written.set_current_client_cert_details.cert = True  # as Istio's: the client is no workload of the mesh
@@ -80,6 +82,15 @@ def _write_paths(written: pb.HttpConnectionManager, http: HttpSettings) -> None:
     written.merge_slashes = http.merge_slashes
     if http.decode_slashes:
         written.path_with_escaped_slashes_action = pb.HttpConnectionManager.UNESCAPE_AND_FORWARD
+
+
+def _without_envoys_words() -> pb.TypedExtensionConfig:
+    """What callers from outside say in Envoy's name (of paths before a rewrite, of retries) is not believed."""
+    config = pb.EarlyHeaderMutation()
+    config.mutations.add().remove_on_match.key_matcher.prefix = "x-envoy-"
+    return pb.TypedExtensionConfig(
+        name="envoy.http.early_header_mutation.header_mutation", typed_config=pb.any_of(config)
+    )
 
 
 def _write_server(written: pb.HttpConnectionManager, side: Side, http: HttpSettings) -> None:

@@ -99,6 +99,9 @@ from envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.sni_dynamic_f
     FilterConfig as SniDynamicForwardProxy,
 )
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import (
+    HeaderMutation as EarlyHeaderMutation,
+)
 from envoy.extensions.matching.common_inputs.network.v3.network_inputs_pb2 import DestinationPortInput
 from envoy.extensions.matching.input_matchers.runtime_fraction.v3.runtime_fraction_pb2 import RuntimeFraction
 from envoy.extensions.path.match.uri_template.v3.uri_template_match_pb2 import UriTemplateMatchConfig
@@ -128,7 +131,7 @@ from envoy.service.runtime.v3.rtds_pb2 import Runtime
 from envoy.type.matcher.v3.metadata_pb2 import MetadataMatcher
 from envoy.type.matcher.v3.path_pb2 import PathMatcher
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
-from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from envoy.type.matcher.v3.string_pb2 import ListStringMatcher, StringMatcher
 from envoy.type.matcher.v3.value_pb2 import ListMatcher, OrMatcher, ValueMatcher
 from envoy.type.v3.http_status_pb2 import StatusCode
 from envoy.type.v3.percent_pb2 import FractionalPercent, Percent
@@ -172,6 +175,7 @@ __all__ = [
     "DynamicForwardCluster",
     "DynamicForwardProxy",
     "DynamicForwardRoute",
+    "EarlyHeaderMutation",
     "Endpoint",
     "ExtAuthz",
     "ExtensionConfigSource",
@@ -202,6 +206,7 @@ __all__ = [
     "JwtRequirementOrList",
     "LbEndpoint",
     "ListMatcher",
+    "ListStringMatcher",
     "Listener",
     "ListenerFilter",
     "ListenerFilterChainMatchPredicate",

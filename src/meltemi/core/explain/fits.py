@@ -14,7 +14,7 @@ from meltemi.core.explain.asked import Asked
 from meltemi.core.explain.truth import Truth, every, opposite, some
 from meltemi.core.identity.spiffe import SCHEME
 from meltemi.core.model.security.attribute import ONE_SEGMENT, SEGMENTS
-from meltemi.core.view.authorization import Clause, Clauses, Fit, Kind, Pattern, Policy, Test
+from meltemi.core.view.authorization import UNREAD, Clause, Clauses, Fit, Kind, Pattern, Policy, Test
 
 _SEGMENT = r"[A-Za-z0-9\-._~%!$&'()*+,;:@=]"
 """What Envoy's templates take for a character of a segment."""
@@ -58,6 +58,7 @@ _NAMES = {
     Kind.METHOD: "the method",
     Kind.PATH: "the path",
     Kind.TEMPLATE: "the path",
+    Kind.AROUND: "the path",
     Kind.PORT: "the port",
     Kind.DESTINATION: "the workload's address",
     Kind.SOURCE: "the source address",
@@ -79,6 +80,9 @@ def _name(test: Test) -> str:
 
 
 def _wanted(test: Test) -> str:
+    if test.kind is Kind.AROUND:
+        before, after = test.keys
+        return f"'{before}…{after}'"
     if test.kind is Kind.ACCOUNT:
         return f"'{test.keys[0]}/{test.text.value}'"
     if test.kind is Kind.TOKEN:
@@ -130,7 +134,10 @@ def _fits(test: Test, asked: Asked, negated: bool) -> Truth:
             value = _claim(asked, test.keys)
             return any(_is(one, test.text, negated) for one in (value, *_items(value)))
         case Kind.TEMPLATE:
-            return _template(test.text.value).fullmatch(asked.plain_path) is not None
+            odd = test.closed and bool(set(UNREAD) & set(asked.plain_path))
+            return (odd and _around(test, asked)) or _template(test.text.value).fullmatch(asked.plain_path) is not None
+        case Kind.AROUND:
+            return _around(test, asked)
         case Kind.ACCOUNT:
             namespace = asked.caller.namespace if asked.caller else None
             return namespace == test.keys[0] and _text(_texts(test, asked)[1], test)
@@ -141,6 +148,11 @@ def _fits(test: Test, asked: Asked, negated: bool) -> Truth:
             return _text(value, test) if known else None
 
 
+def _around(test: Test, asked: Asked) -> bool:
+    before, after = test.keys
+    return asked.plain_path.startswith(before) and asked.plain_path.endswith(after)
+
+
 def _texts(test: Test, asked: Asked) -> tuple[bool, str | None]:
     """(whether it is known, the text that a test looks at; None where there is none)."""
     caller = asked.caller
@@ -149,7 +161,7 @@ def _texts(test: Test, asked: Asked) -> tuple[bool, str | None]:
             return asked.header(":authority")
         case Kind.METHOD:
             return True, asked.method
-        case Kind.PATH | Kind.TEMPLATE:
+        case Kind.PATH | Kind.TEMPLATE | Kind.AROUND:
             return True, asked.plain_path
         case Kind.HEADER:
             return asked.header(test.keys[0])

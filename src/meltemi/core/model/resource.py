@@ -41,5 +41,7 @@ class Resource(Value, frozen=True, kw_only=True):
     hold: Seconds = Seconds(0)
     """How long a request may go on using `needs` after this resource was replaced:
     the longest delay, timeout or retry in force."""
+    refused: bytes = b""
+    """What is sent where a proxy refuses `body`: of what says who may, that nobody may. Empty: the version before."""
     origin: tuple[Origin, ...] = ()
     """What it comes from, the most telling first: a refusal is reported there."""

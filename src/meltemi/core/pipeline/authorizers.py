@@ -6,7 +6,7 @@ Place:  view/authorizer, envoy/{authorization,authorizer} → [pipeline/authoriz
 from meltemi.core.compose.authorization import Applied, origins
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy import pb
-from meltemi.core.envoy.authorization import http_rules, network_rules
+from meltemi.core.envoy.authorization import http_rules, network_rules, nobody_may
 from meltemi.core.envoy.authorizer import http_authorizer, network_authorizer
 from meltemi.core.envoy.filters import Place, Side, extension
 from meltemi.core.model.resource import Resource, ResourceType
@@ -25,7 +25,8 @@ def custom_body(e: Engine, place: Place, side: Side, applied: tuple[Applied, ...
         message = write(Action.CUSTOM, None, None)
     else:
         message = write(Action.CUSTOM, None, rules)
-    return resource_of(ResourceType.EXTENSION, extension(place, side, message), origin=origins(applied))
+    whole, shut = extension(place, side, message), nobody(place, side)
+    return resource_of(ResourceType.EXTENSION, whole, refused=shut, origin=origins(applied))
 
 
 def provider_body(e: Engine, place: Place, side: Side, applied: tuple[Applied, ...]) -> Resource:
@@ -33,7 +34,13 @@ def provider_body(e: Engine, place: Place, side: Side, applied: tuple[Applied, .
     to = e.get(asking, applied).authorizer
     message = _asking(to, place) if to else None
     needs = frozenset({to.cluster}) if to and message else frozenset[str]()
-    return resource_of(ResourceType.EXTENSION, extension(place, side, message), needs=needs, origin=origins(applied))
+    whole, shut = extension(place, side, message), nobody(place, side)
+    return resource_of(ResourceType.EXTENSION, whole, needs=needs, refused=shut, origin=origins(applied))
+
+
+def nobody(place: Place, side: Side) -> bytes:
+    """What stands in a place where Envoy refuses what should: nobody may."""
+    return pb.serialize(extension(place, side, nobody_may(network=place.network)))
 
 
 def _asking(to: Authorizer, place: Place) -> pb.Message | None:

@@ -15,6 +15,7 @@ from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.proxy import Proxy
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.model.value import Value
+from meltemi.core.pipeline.authorization_findings import together_findings
 from meltemi.core.pipeline.findings import findings
 from meltemi.core.pipeline.patch_findings import scope_findings
 from meltemi.core.pipeline.proxies import pod_scopes
@@ -51,7 +52,8 @@ def compile_mesh(documents: Iterable[Document[Value]], mesh: MeshConfig, proxy: 
         if body is not None:
             found[slot.type].append(body)
     # Documents without pods: then the proxy that asks is the only one that is known.
-    alone = scope_findings(engine, (scope,)) if not pod_scopes(engine) else ()
+    single = () if pod_scopes(engine) else (scope,)
+    alone = (*scope_findings(engine, single), *together_findings(engine, single))
     return Compiled(
         resources={kind: tuple(resources) for kind, resources in found.items()}, findings=(*findings(engine), *alone)
     )

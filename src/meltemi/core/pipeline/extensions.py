@@ -34,7 +34,7 @@ from meltemi.core.model.document import Key
 from meltemi.core.model.proxy import Role, Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.model.security.authorization_policy import Action
-from meltemi.core.pipeline.authorizers import custom_body, provider_body
+from meltemi.core.pipeline.authorizers import custom_body, nobody, provider_body
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.authorization import Policy, policies
@@ -129,7 +129,8 @@ def rules_body(e: Engine, place: Place, side: Side, action: Action, applied: tup
     tried = _rules(e, tuple(one for one in applied if one.tried), place.network)
     write = network_rules if place.network else http_rules
     message = extension(place, side, write(action, enforced, tried))
-    return resource_of(ResourceType.EXTENSION, message, origin=origins(applied))
+    shut = b"" if enforced is None or action is Action.AUDIT else nobody(place, side)
+    return resource_of(ResourceType.EXTENSION, message, refused=shut, origin=origins(applied))
 
 
 def _rules(e: Engine, applied: tuple[Applied, ...], network: bool) -> tuple[Policy, ...] | None:

@@ -1,6 +1,7 @@
 """What the mesh has to say across documents.
 
-Place:  view/{routing,destination,sidecar,workload,proxy,peer,credential}_findings, pipeline/patch_findings
+Place:  view/{routing,destination,sidecar,workload,proxy,peer,credential}_findings,
+        pipeline/{patch,authorization}_findings
         → [pipeline/findings] → API, status, `compile`
 """
 
@@ -8,6 +9,7 @@ from typing import cast
 
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.finding import Finding
+from meltemi.core.pipeline.authorization_findings import authorization_findings
 from meltemi.core.pipeline.patch_findings import patch_findings
 from meltemi.core.view.credential_findings import credential_findings
 from meltemi.core.view.destination_findings import destination_findings
@@ -33,6 +35,7 @@ def findings(e: Engine) -> tuple[Finding, ...]:
         proxy_findings,
         peer_findings,
         credential_findings,
+        authorization_findings,
     )
     said = (e.get(f) for f in makers)
     return (*(finding for some in said for finding in some), *unsound)

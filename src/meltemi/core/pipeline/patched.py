@@ -139,6 +139,7 @@ def _made(plain: Resource, changes: tuple[Patch, ...], context: PatchContext) ->
         name=plain.name,
         needs=plain.needs | named_clusters(message),
         hold=plain.hold,
+        refused=plain.refused,
         origin=(*origins, *plain.origin),
     )
     return Outcome(resource=resource, made=made)

@@ -22,6 +22,7 @@ def resource_of(
     name: str = "",
     needs: frozenset[str] = frozenset(),
     hold: Seconds = NO_TIME,
+    refused: bytes = b"",
     origin: tuple[Origin, ...] = (),
 ) -> Resource:
     """Serialize a message. `name` is given where the message calls its name otherwise than `name`."""
@@ -33,5 +34,6 @@ def resource_of(
         body=body,
         needs=needs,
         hold=hold,
+        refused=refused,
         origin=origin,
     )

@@ -14,7 +14,8 @@ from meltemi.core.compose.authorization import authorization_policy
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin, Path
-from meltemi.core.model.security.attribute import Attribute, Named, is_template, named
+from meltemi.core.model.mesh import MeshConfig, NormalizationType
+from meltemi.core.model.security.attribute import ONE_SEGMENT, SEGMENTS, Attribute, Named, is_template, named
 from meltemi.core.model.security.authorization_policy import Action, Operation, Rule, Source
 from meltemi.core.model.value import Value
 from meltemi.core.view.identities import names_of, trust_domains
@@ -47,6 +48,8 @@ class Kind(StrEnum):
     METHOD = auto()
     PATH = auto()
     TEMPLATE = auto()
+    AROUND = auto()
+    """A path that begins and ends as a template does, whatever stands between."""
     HEADER = auto()
     PORT = auto()
     DESTINATION = auto()
@@ -61,8 +64,13 @@ class Kind(StrEnum):
     METADATA = auto()
 
 
-HTTP = frozenset({Kind.HOST, Kind.METHOD, Kind.PATH, Kind.TEMPLATE, Kind.HEADER, Kind.TOKEN, Kind.CLAIM})
+PATHS = frozenset({Kind.PATH, Kind.TEMPLATE, Kind.AROUND})
+HTTP = PATHS | {Kind.HOST, Kind.METHOD, Kind.HEADER, Kind.TOKEN, Kind.CLAIM}
 """What connections of bytes do not have."""
+
+
+UNREAD = "[]"
+"""Of all characters that a path may have when it is normal, those that Envoy's templates do not read."""
 
 
 class Test(Value, frozen=True, kw_only=True):
@@ -71,9 +79,14 @@ class Test(Value, frozen=True, kw_only=True):
     kind: Kind
     text: Pattern = ANY
     keys: tuple[str, ...] = ()
-    """A header's name; the claims on the way; a filter and a key of its metadata; an account's namespace."""
+    """A header's name; the claims on the way; a filter and a key of its metadata; an account's namespace; how a path
+    begins and ends."""
     subject: Pattern = ANY
     """Of a token, whose issuer is the text."""
+    listed: bool = False
+    """The text is an item of a list."""
+    closed: bool = False
+    """Of a template: a path with one of `UNREAD` fits if it begins and ends so."""
 
 
 class Clause(Value, frozen=True, kw_only=True):
@@ -110,8 +123,8 @@ def policies(e: Engine, key: Key, network: bool) -> tuple[Policy, ...]:
     if not found.rules:
         nowhere = Origin(key=key, path=Path("spec"))
         return (Policy(name=_name(key, 0), origin=nowhere, asked=(), asking=(), never=True),)
-    domains = trust_domains(mesh(e))
-    settled = (_policy(key, i, rule, domains) for i, rule in enumerate(found.rules))
+    about = _about(key, found.action, mesh(e))
+    settled = (_policy(i, rule, about) for i, rule in enumerate(found.rules))
     if not network:
         return tuple(settled)
     narrowed = (_of_bytes(one, found.action) for one in settled)
@@ -122,7 +135,30 @@ def _name(key: Key, i: int) -> str:
     return f"ns[{key.namespace}]-policy[{key.name}]-rule[{i}]"
 
 
-def _policy(key: Key, i: int, rule: Rule, domains: tuple[str, ...]) -> Policy:
+class _About(Value, frozen=True, kw_only=True):
+    """What a document's rules are read with."""
+
+    key: Key
+    domains: tuple[str, ...]
+    raw: bool
+    """Paths come as callers wrote them."""
+    matching_refuses: bool
+    missing_refuses: bool
+    """Whether who matches a value is refused, or who matches one of a `not_` list."""
+
+
+def _about(key: Key, action: Action, settings: MeshConfig) -> _About:
+    return _About(
+        key=key,
+        domains=trust_domains(settings),
+        raw=settings.path_normalization.normalization is NormalizationType.NONE,
+        matching_refuses=action in (Action.DENY, Action.CUSTOM),
+        missing_refuses=action is Action.ALLOW,
+    )
+
+
+def _policy(i: int, rule: Rule, about: _About) -> Policy:
+    key, domains = about.key, about.domains
     conditions = [(named(one.key), one) for one in rule.when]
     known = [(found, one.values, one.not_values) for found, one in conditions if found is not None]
     asked = [_both(_makers(found, key, domains), *values) for found, *values in known if found.attribute in _ASKED]
@@ -133,7 +169,7 @@ def _policy(key: Key, i: int, rule: Rule, domains: tuple[str, ...]) -> Policy:
     return Policy(
         name=_name(key, i),
         origin=Origin(key=key, path=Path(f"spec.rules[{i}]")),
-        asked=tuple((*_operation(one), *more_asked) for one in operations) or (more_asked,),
+        asked=tuple((*_operation(one, about), *more_asked) for one in operations) or (more_asked,),
         asking=tuple((*_source(one, key, domains), *more_asking) for one in sources) or (more_asking,),
     )
 
@@ -151,11 +187,12 @@ def _both(maker: Maker, values: tuple[str, ...], not_values: tuple[str, ...]) ->
     return (*found, *refused)
 
 
-def _operation(of: Operation) -> Clauses:
+def _operation(of: Operation, about: _About) -> Clauses:
     return (
         *_both(_plain(Kind.HOST), of.hosts, of.not_hosts),
         *_both(_plain(Kind.METHOD), of.methods, of.not_methods),
-        *_both(_path, of.paths, of.not_paths),
+        *_both(_path(about.raw, about.matching_refuses), of.paths, ()),
+        *_both(_path(about.raw, about.missing_refuses), (), of.not_paths),
         *_both(_literal(Kind.PORT), of.ports, of.not_ports),
     )
 
@@ -180,6 +217,8 @@ def _makers(found: Named, key: Key, domains: tuple[str, ...]) -> Maker:
             return _account(key)
         case Attribute.REQUEST_PRINCIPAL:
             return _token
+        case Attribute.METADATA:
+            return _metadata(found.keys)
         case attribute if attribute in _LITERAL:
             return _literal(_LITERAL[attribute])
         case attribute:
@@ -199,7 +238,6 @@ _PLAIN = {
     Attribute.PRESENTER: Kind.CLAIM,
     Attribute.CLAIM: Kind.CLAIM,
     Attribute.SERVER_NAME: Kind.SERVER_NAME,
-    Attribute.METADATA: Kind.METADATA,
 }
 _CLAIMS = {Attribute.AUDIENCES: ("aud",), Attribute.PRESENTER: ("azp",)}
 """Claims that have a name of their own (OpenID Connect)."""
@@ -223,6 +261,17 @@ def _plain(kind: Kind, *keys: str) -> Maker:
     return make
 
 
+def _metadata(keys: tuple[str, ...]) -> Maker:
+    """A value in brackets is an item of a list. Source: Istio, "Authorization Policy Conditions"."""
+
+    def make(value: str) -> Iterator[Test]:
+        listed = value.startswith("[") and value.endswith("]")
+        text = text_of(value[1:-1] if listed else value)
+        yield Test(kind=Kind.METADATA, text=text, keys=keys, listed=listed)
+
+    return make
+
+
 def _literal(kind: Kind) -> Maker:
     def make(value: str) -> Iterator[Test]:
         yield Test(kind=kind, text=Pattern(fit=Fit.EXACT, value=value))
@@ -230,11 +279,28 @@ def _literal(kind: Kind) -> Maker:
     return make
 
 
-def _path(value: str) -> Iterator[Test]:
-    if is_template(value):
-        yield Test(kind=Kind.TEMPLATE, text=Pattern(fit=Fit.EXACT, value=value))
-    else:
-        yield Test(kind=Kind.PATH, text=text_of(value))
+def _path(raw: bool, refuses: bool) -> Maker:
+    """Envoy's templates know no `[` and, in paths as they come, much else: what they pass over must not be let in.
+
+    Source: measured (docs/envoy.md, "Who may").
+    """
+
+    def make(value: str) -> Iterator[Test]:
+        if not is_template(value):
+            yield Test(kind=Kind.PATH, text=text_of(value))
+        elif refuses and raw:
+            yield Test(kind=Kind.AROUND, keys=_ends(value))
+        else:
+            whole = Pattern(fit=Fit.EXACT, value=value)
+            yield Test(kind=Kind.TEMPLATE, text=whole, keys=_ends(value), closed=refuses)
+
+    return make
+
+
+def _ends(template: str) -> tuple[str, str]:
+    """What stands before the first operator, and behind the last."""
+    literals = template.replace(SEGMENTS, ONE_SEGMENT).split(ONE_SEGMENT)
+    return literals[0], literals[-1]
 
 
 def _principal(domains: tuple[str, ...]) -> Maker:

@@ -30,6 +30,10 @@ FORBIDDEN = 403
 STATUSES = frozenset(int(one) for one in HTTPStatus) - {101, 102, 103, 418, 425, 451}
 """Those that Envoy has a word for (envoy.type.v3.StatusCode); it refuses others."""
 
+MOST_BYTES, LONGEST, MOST_HEADER = 1 << 32, 1 << 32, 16384
+_BREAKS = set("\0\r\n")
+"""What no header may hold. Source: Envoy's constraints on HttpUri, BufferSettings and HeaderValue."""
+
 ExtAuthz = EnvoyExternalAuthorizationHttpProvider | EnvoyExternalAuthorizationGrpcProvider
 
 
@@ -75,29 +79,56 @@ def provider_of(e: Engine, applied: Applied) -> str:
 
 def authorizer(e: Engine, name: str) -> Asking:
     """A provider of the mesh settings."""
-    written = next((one for one in mesh(e).extension_providers if one.name == name), None)
-    asked = (written.envoy_ext_authz_http or written.envoy_ext_authz_grpc) if written else None
+    found = [one for one in mesh(e).extension_providers if one.name == name]
+    asked = (found[0].envoy_ext_authz_http or found[0].envoy_ext_authz_grpc) if found else None
     if asked is None:
         return Asking(fault=f"the mesh settings have no provider {name!r} that authorizes")
-    namespace, _, host = asked.service.rpartition("/")
-    found = e.get(service, host)
-    if found is None or (namespace and found.namespace != namespace):
-        return Asking(fault=f"the service {asked.service!r} of provider {name!r} is not known")
-    if e.get(port_of, host, asked.port) is None:
-        return Asking(fault=f"the service {host!r} of provider {name!r} has no port {asked.port}")
-    status = _status(asked.status_on_error)
-    if status is None:
-        return Asking(fault=f"'statusOnError' of provider {name!r} is no status of HTTP: {asked.status_on_error!r}")
-    if isinstance(asked, EnvoyExternalAuthorizationHttpProvider) and asked.path_prefix[:1] not in ("", "/"):
-        return Asking(fault=f"'pathPrefix' of provider {name!r} does not begin with '/'")
+    if len(found) > 1:
+        return Asking(fault=f"the mesh settings have {len(found)} providers {name!r}")
+    fault = _unknown(e, name, asked) or _impossible(name, asked)
+    if fault:
+        return Asking(fault=fault)
+    host = asked.service.rpartition("/")[2]
+    status = int(asked.status_on_error) if asked.status_on_error else FORBIDDEN
     return Asking(authorizer=Authorizer(name=name, host=host, port=asked.port, status=status, asked=asked))
 
 
-def _status(written: str) -> int | None:
-    if not written:
-        return FORBIDDEN
-    number = int(written) if written.isascii() and written.isdecimal() and len(written) <= len("403") else 0
-    return number if number in STATUSES else None
+def _unknown(e: Engine, name: str, asked: ExtAuthz) -> str:
+    """Why the mesh does not know the service that is to be asked."""
+    namespace, _, host = asked.service.rpartition("/")
+    found = e.get(service, host)
+    if found is None or (namespace and found.namespace != namespace):
+        return f"the service {asked.service!r} of provider {name!r} is not known"
+    if e.get(port_of, host, asked.port) is None:
+        return f"the service {host!r} of provider {name!r} has no port {asked.port}"
+    return ""
+
+
+def _impossible(name: str, asked: ExtAuthz) -> str:
+    """What of the settings Envoy would refuse: then nothing would be asked, and everybody let in."""
+    body = asked.include_request_body_in_check
+    if asked.status_on_error and not _is_status(asked.status_on_error):
+        return f"'statusOnError' of provider {name!r} is no status of HTTP: {asked.status_on_error!r}"
+    if body is not None and not 0 < body.max_request_bytes < MOST_BYTES:
+        return f"'maxRequestBytes' of provider {name!r} is not between 1 and {MOST_BYTES - 1}"
+    if not 0 < asked.timeout < LONGEST:
+        return f"'timeout' of provider {name!r} is not between 0 and {LONGEST} seconds"
+    if isinstance(asked, EnvoyExternalAuthorizationHttpProvider):
+        return _impossible_request(name, asked)
+    return ""
+
+
+def _impossible_request(name: str, asked: EnvoyExternalAuthorizationHttpProvider) -> str:
+    if asked.path_prefix[:1] not in ("", "/"):
+        return f"'pathPrefix' of provider {name!r} does not begin with '/'"
+    added = asked.include_additional_headers_in_check
+    if any(not key or _BREAKS & set(key + value) or len(key) + len(value) > MOST_HEADER for key, value in added):
+        return f"'includeAdditionalHeadersInCheck' of provider {name!r} has what is no header"
+    return ""
+
+
+def _is_status(written: str) -> bool:
+    return written.isascii() and written.isdecimal() and len(written) <= len("403") and int(written) in STATUSES
 
 
 def sent(e: Engine, applied: tuple[Applied, ...], network: bool) -> tuple[Policy, ...]:

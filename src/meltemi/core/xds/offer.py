@@ -3,11 +3,14 @@
 Place:  pipeline → shell/publish fills it → [xds/offer] → xds/stream reads it
 
 What one Envoy refuses the others would refuse too, and who comes anew would have nothing in its place: the version
-before, which they accepted, is offered again until there is a new one. Where none is known, nothing is sent.
+before, which they accepted, is offered again until there is a new one. Where none is known, nothing is sent. What says
+who may brings its own substitute, by which nobody may: the version before would let in whom the new one keeps out.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from meltemi.core.model.refusal import Refusal
 from meltemi.core.model.resource import Resource, ResourceType
@@ -66,6 +69,8 @@ class Offer:
         offered, before = self.resources[kind].get(name), self._before.pop((kind, name), None)
         if offered is None or offered.version != refused.resource.version:
             return {}
+        if refused.resource.refused:
+            before = _shut(refused.resource)
         if before is None and kind not in LASTING:
             return {}
         self._stand_in(Refusal(resource=refused.resource, reason=refused.reason, instead=before))
@@ -99,3 +104,9 @@ class Offer:
         self.resources[resource.type][resource.name] = refusal.instead or resource
         if refusal.instead is None:
             self._stopped.add(this)
+
+
+def _shut(resource: Resource) -> Resource:
+    """What takes the place of a refused resource that says who may."""
+    version = f"{resource.version}-refused"
+    return structs.replace(resource, body=resource.refused, version=version, refused=b"", needs=frozenset())
