@@ -50,6 +50,11 @@ def wanted_clusters(e: Engine, scope: Scope) -> Iterator[Wanted]:
                 yield Wanted(aim=aim, gateway=gateway)
 
 
+def clusters_of(e: Engine, scope: Scope) -> tuple[Wanted, ...]:
+    """The same, for those who list clusters and who list their endpoints."""
+    return tuple(wanted_clusters(e, scope))
+
+
 def asked_hosts(e: Engine, sight: Sight, namespace: str, labels: Labels) -> tuple[str, ...]:
     """Hosts that policies of the workload ask, and that it does not see itself."""
     applied = e.get(policies_of, namespace, labels).custom
@@ -72,7 +77,7 @@ def cluster_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
         _slot(PASSTHROUGH_CLUSTER, Call(function=passthrough_body, args=())),
         _slot(BLACK_HOLE_CLUSTER, Call(function=black_hole_body, args=())),
     )
-    return (*fixed, *(_slot(w.aim.cluster, _call(w)) for w in wanted_clusters(e, scope)))
+    return (*fixed, *(_slot(w.aim.cluster, _call(w)) for w in e.get(clusters_of, scope)))
 
 
 def _slot(name: str, body: Call) -> Slot:
