@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from e2e.mesh import HERE, NETWORKING, SAMPLES, Mesh, eventually, missing
-from e2e.outside import BOOKS, NAME, WILD, Outside, outside_world
+from e2e.outside import BOOKS, NAME, STORES, WILD, Outside, outside_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -36,6 +36,24 @@ BOOKINFO = ("bookinfo-gateway", "bookinfo")
 ORIGINATED = "{number: 80, name: http, protocol: HTTP, targetPort: 443}"
 
 
+NAMED = """
+apiVersion: v1
+kind: Pod
+metadata:
+  name: named
+  labels: {app: named}
+  annotations:
+    proxy.istio.io/config: "proxyMetadata: {ISTIO_META_DNS_CAPTURE: 'true'}"
+spec:
+  terminationGracePeriodSeconds: 2
+  containers:
+    - name: client
+      image: curlimages/curl
+      command: ["/bin/sleep", "infinity"]
+"""
+"""A workload whose questions for names the mesh answers."""
+
+
 @pytest.fixture(scope="module")
 def outside() -> Generator[Outside]:
     if why := missing():
@@ -49,6 +67,8 @@ def mesh(outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Generato
     """Bookinfo and a client, on a machine whose DNS server is the outside's; details v2 believes its certificate."""
     if not SAMPLES.is_dir():
         pytest.skip("needs ../shared/conformance/samples")
+    named = outside.certificate.with_name("named.yaml")
+    named.write_text(NAMED)
     images = outside.certificate.with_name("images.yaml")
     images.write_text(json.dumps({"images": [{
         "image": "*/examples-bookinfo-details-v2",
@@ -62,7 +82,7 @@ def mesh(outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Generato
     try:
         mesh.up(
             "--images", images, "--egress-gateway", "-f", samples / "platform/kube/bookinfo.yaml",
-            "-f", samples / "networking/bookinfo-gateway.yaml", "-f", HERE / "manifests/client.yaml",
+            "-f", samples / "networking/bookinfo-gateway.yaml", "-f", HERE / "manifests/client.yaml", "-f", named,
         )  # fmt: skip
         yield mesh
     finally:
@@ -190,6 +210,48 @@ def test_the_sidecar_encrypts_what_goes_to_hosts_of_a_wildcard(mesh: Mesh, clien
 
     for name in WILD:
         assert eventually(lambda at=name: wildly(mesh, client, outside, f"http://{at}/") == f"outside {at}\n200")
+
+
+def store(name: str, *, label: str = "", resolution: str = "DNS") -> str:
+    """A service outside on port 7000, without an address."""
+    short = name.partition(".")[0]
+    return (
+        f"---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\n"
+        f"metadata:\n  name: {short}\n  labels: {{{label}}}\n"
+        f"spec:\n  hosts: [{name}]\n  ports: [{{number: 7000, name: tcp, protocol: TCP}}]\n  resolution: {resolution}\n"
+    )
+
+
+def greeting(mesh: Mesh, pod: str, name: str) -> tuple[str, str]:
+    """(what a pod takes a name for, who greets it there), each empty where there is none."""
+    program = (
+        "import socket,sys\n"
+        "try: at=socket.gethostbyname(sys.argv[1])\n"
+        "except OSError: at=''\n"
+        "said=''\n"
+        "try: said=socket.create_connection((at,7000),5).makefile().readline() if at else ''\n"
+        "except OSError: pass\n"
+        "print(at,said.strip().removeprefix('greetings from '),sep=',')"
+    )
+    at, said = mesh.exec(pod, "python3", "-c", program, name).strip().split(",")
+    return at, said
+
+
+def test_services_on_one_port_are_told_apart_by_addresses_of_the_mesh(mesh: Mesh, client: str) -> None:
+    red, blue = STORES
+    hidden = "hidden.stores.example.com"
+    endpoints = f"STATIC\n  endpoints: [{{address: {STORES[blue]}}}]"
+    mesh.apply_text(store(red) + store(blue) + store(hidden, resolution=endpoints))
+
+    for name, at in ((red, STORES[red]), (blue, STORES[blue]), (hidden, STORES[blue])):
+        eventually(lambda name=name: greeting(mesh, "named", name)[0].startswith("240.240."))
+        assert eventually(lambda name=name: greeting(mesh, "named", name)[1]) == at
+    assert len({greeting(mesh, "named", name)[0] for name in (red, blue, hidden)}) == 3
+    assert greeting(mesh, client, red) == (STORES[red], STORES[blue])  # by the port alone: the first service has it
+    assert greeting(mesh, client, hidden) == ("", "")
+
+    mesh.apply_text(store(blue, label='networking.istio.io/enable-autoallocate-ip: "false"'))
+    assert eventually(lambda: greeting(mesh, "named", blue)[0] == STORES[blue])
 
 
 EGRESS = "istio-egressgateway.istio-system.svc.cluster.local"

@@ -25,9 +25,10 @@ from meltemi.shell.stores.kube.client import KubeClient
 from meltemi.shell.stores.kube.memory import Memory
 from meltemi.shell.stores.kube.store import KubeStore, opened
 
-NODE_KINDS = tuple(kind for kind in KINDS if kind.role is KindRole.KUBE)
-"""What the node reads."""
-MESH_KINDS = (*NODE_KINDS, *(kind for kind in KINDS if is_ours(kind)))
+KUBE_KINDS = tuple(kind for kind in KINDS if kind.role is KindRole.KUBE)
+NODE_KINDS = (*KUBE_KINDS, *(kind for kind in KINDS if kind.kind == "ServiceEntry"))
+"""What the node reads; ServiceEntries for the names that it answers."""
+MESH_KINDS = (*KUBE_KINDS, *(kind for kind in KINDS if is_ours(kind)))
 """What the control plane reads."""
 
 

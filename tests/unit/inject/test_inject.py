@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonpatch  # pyright: ignore[reportMissingTypeStubs]
 import pytest
+from msgspec import structs
 
 from meltemi.core.inject.config import InjectConfig
 from meltemi.core.inject.inject import Injection, applied, inject
@@ -247,7 +248,7 @@ WARNED = {
     "bootstrap":       ("sidecar.istio.io/bootstrapOverride", "mine",                   "has no effect: the agent"),
     "unknown":         ("sidecar.istio.io/proxyCpu",          "1",                      "is unknown"),
     "field of config": ("proxy.istio.io/config",              "tracing: {sampling: 1}", "'tracing'"),
-    "dns capture":     ("proxy.istio.io/config", "proxyMetadata: {ISTIO_META_DNS_CAPTURE: '1'}", "_DNS_CAPTURE'"),
+    "dns allocation":  ("proxy.istio.io/config", "proxyMetadata: {ISTIO_META_DNS_AUTO_ALLOCATE: '1'}", "_ALLOCATE'"),
 }
 # fmt: on
 
@@ -277,3 +278,21 @@ def test_where_there_is_one_user_the_proxy_is_known_by_its_mark():
     args = next(c for c in got["spec"]["initContainers"] if c["name"] == "istio-init")["args"]
     assert args[args.index("--proxy-mark") + 1] == "1337"
     assert "-u" not in args
+
+
+CAPTURES = {"proxy.istio.io/config": "proxyMetadata: {ISTIO_META_DNS_CAPTURE: 'true'}"}
+
+
+def test_names_are_captured_where_the_pod_asks():
+    def flags(annotations: dict[str, str]) -> list[str]:
+        init = next(c for c in injected(pod(annotations))["spec"]["initContainers"] if c["name"] == "istio-init")
+        return init["args"]
+
+    assert "--redirect-dns" in flags(CAPTURES)
+    assert "--redirect-dns" not in flags({})
+
+
+def test_without_root_names_are_not_captured_and_that_is_said():
+    answer = ask(pod(CAPTURES), config=structs.replace(CONFIG, one_user=True))
+
+    assert [f.severity for f in answer.findings if "without root" in f.message] == [Severity.WARNING]

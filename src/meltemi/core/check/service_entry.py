@@ -93,7 +93,7 @@ def _check_ports(entry: ServiceEntry) -> Iterator[Finding]:
         if port.target_port is not None:
             yield from check_port(port.target_port, at(path, "targetPort"))
         if port.protocol.upper() in ("", "TCP") and not entry.addresses:
-            tip = "add 'addresses'"
+            tip = "add 'addresses', or give callers names of the mesh (ISTIO_META_DNS_CAPTURE)"
             yield warning(
                 "M2409", path, "without an address, raw TCP to this port cannot be told from other hosts", tip
             )

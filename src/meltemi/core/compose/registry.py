@@ -17,7 +17,13 @@ from meltemi.core.compose.hosts import CLUSTER_DOMAIN
 from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.protocols import kube_protocol
-from meltemi.core.compose.service_entries import entries_of, entry_endpoints, entry_index, entry_service
+from meltemi.core.compose.service_entries import (
+    automatic_address,
+    entries_of,
+    entry_endpoints,
+    entry_index,
+    entry_service,
+)
 from meltemi.core.compose.workload_entries import endpoints_selected
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Meta, Origin
@@ -164,6 +170,14 @@ def _port(written: KubePort) -> ServicePort:
         ),
         target=PortNumber(target) if isinstance(target, int) else target,
     )
+
+
+def addresses_of(e: Engine, found: Service, *, named: bool) -> tuple[str, ...]:
+    """Where clients call a service. `named`: the mesh answers their questions for names."""
+    if found.addresses or found.kubernetes or not named:
+        return found.addresses
+    own = e.get(automatic_address, found.host)
+    return (own,) if own else ()
 
 
 def port_of(e: Engine, host: str, number: int) -> ServicePort | None:

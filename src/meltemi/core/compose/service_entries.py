@@ -17,6 +17,7 @@ from meltemi.core.compose.workload_entries import endpoint_of, endpoints_selecte
 from meltemi.core.compose.workloads import Workload, selected_pods, workload
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
+from meltemi.core.model.registry.automatic import Nameless, allocated, wanting
 from meltemi.core.model.registry.service import Endpoint, Resolution, Service, ServicePort
 from meltemi.core.model.traffic.service_entry import (
     Location,
@@ -49,6 +50,8 @@ class EntryHead(Value, frozen=True, kw_only=True):
     age: tuple[str, str, str]
     """Sort key, the oldest first: creation time, name, namespace."""
     hosts: tuple[str, ...]
+    wanting: tuple[str, ...] = ()
+    """Those that get an address of the mesh."""
 
 
 def entry(e: Engine, key: Key) -> ServiceEntry | None:
@@ -62,7 +65,13 @@ def entry_head(e: Engine, key: Key) -> EntryHead | None:
     found = read_as(e, key, ServiceEntry)
     if found is None:
         return None
-    return EntryHead(key=key, age=age_of(found), hosts=tuple(dict.fromkeys(h.lower() for h in found.spec.hosts)))
+    spec, labels = found.spec, dict(found.meta.labels)
+    return EntryHead(
+        key=key,
+        age=age_of(found),
+        hosts=tuple(dict.fromkeys(h.lower() for h in spec.hosts)),
+        wanting=wanting(spec.hosts, addresses=bool(spec.addresses), resolution=spec.resolution, labels=labels),
+    )
 
 
 def entry_index(e: Engine) -> Mapping[str, tuple[Key, ...]]:
@@ -73,6 +82,17 @@ def entry_index(e: Engine) -> Mapping[str, tuple[Key, ...]]:
         for host in head.hosts:
             found.setdefault(host, []).append(head.key)
     return {host: tuple(made) for host, made in sorted(found.items())}
+
+
+def automatic_addresses(e: Engine) -> Mapping[str, str]:
+    """Host → the address by which workloads call it whose names the mesh answers."""
+    heads = (e.get(entry_head, key) for key in keys(e, GROUP, KIND))
+    return allocated(Nameless(age=h.age, hosts=h.wanting) for h in heads if h is not None)
+
+
+def automatic_address(e: Engine, host: str) -> str:
+    """Of one host; empty where it has none."""
+    return e.get(automatic_addresses).get(host, "")
 
 
 def entries_of(e: Engine, host: str) -> tuple[Key, ...]:

@@ -7,6 +7,8 @@ Source: Istio, "Sidecar": one that selects the workload comes before one for its
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import structs
+
 from meltemi.core.compose.attachments import Labels, Selecting
 from meltemi.core.compose.hosts import common, covers
 from meltemi.core.compose.inputs import age_of, keys, read_as
@@ -121,7 +123,7 @@ def narrow(e: Engine, sight: Sight) -> tuple[tuple[int | None, Sight], ...]:
 
 
 def _at(sight: Sight, listener: int) -> Sight:
-    return Sight(namespace=sight.namespace, sidecar=sight.sidecar, listener=listener)
+    return structs.replace(sight, listener=listener)
 
 
 def sight_at(e: Engine, sight: Sight, port: int) -> Sight | None:

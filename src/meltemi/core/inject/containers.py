@@ -17,6 +17,7 @@ from meltemi.core.inject.config import (
     Resources,
 )
 from meltemi.core.inject.probes import Pod
+from meltemi.core.inject.proxy_config import captures_names
 from meltemi.core.inject.workload import Workload
 from meltemi.core.model.value import Value
 
@@ -89,6 +90,7 @@ def interception_args(subject: Subject, config: InjectConfig) -> list[str]:
         ("-c", said.get(TRAFFIC + "excludeInterfaces", "")),
     )
     args += [word for flag, value in optional if value for word in (flag, value)]
+    args += ["--redirect-dns"] if captures_names(subject.proxy_config) else []
     return [*args, f"--log_output_level={said.get(SIDECAR + 'agentLogLevel', config.agent_log_level)}"]
 
 

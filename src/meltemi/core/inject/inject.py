@@ -78,6 +78,7 @@ def inject(
         *_bad_switch(decision, key),
         *_bad_template(template, key),
         *_bad_mode(merged, key),
+        *_uncaptured(merged, config, key),
     )
     answer = Injection(patch=None, reason=decision.reason, findings=found)
     if answer.refused:
@@ -206,6 +207,15 @@ def _bad_template(template: str, key: Key) -> list[Finding]:
     message = f"there is no injection template '{template}'"
     help_ = f"use '{SIDECAR}' or '{GATEWAY}'"
     return [Finding(code=notes.BAD_VALUE, severity=Severity.ERROR, key=key, path=path, message=message, help=help_)]
+
+
+def _uncaptured(proxy: Mapping[str, Any], config: InjectConfig, key: Key) -> list[Finding]:
+    """Without root the proxy's own questions for names cannot be told from the application's."""
+    if not (config.one_user and proxy_config.captures_names(proxy)):
+        return []
+    path = Path(f"metadata.annotations[{notes.PROXY_CONFIG}]")
+    message = f"'{proxy_config.CAPTURE}' has no effect in a mesh without root"
+    return [Finding(code=notes.NO_EFFECT, severity=Severity.WARNING, key=key, path=path, message=message)]
 
 
 def _bad_mode(proxy: Mapping[str, Any], key: Key) -> list[Finding]:

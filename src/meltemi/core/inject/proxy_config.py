@@ -40,9 +40,17 @@ VARIANTS = ("debug", "distroless")
 """Variants that an image's tag may name already."""
 
 METADATA_WITHOUT_EFFECT = {
-    "ISTIO_META_DNS_CAPTURE": "names are answered by the resolver of the pod",
-    "ISTIO_META_DNS_AUTO_ALLOCATE": "names are answered by the resolver of the pod",
+    "ISTIO_META_DNS_AUTO_ALLOCATE": "ServiceEntries without addresses have some where names are captured; the label "
+    "'networking.istio.io/enable-autoallocate-ip: \"false\"' turns one off",
 }
+CAPTURE = "ISTIO_META_DNS_CAPTURE"
+"""Whether the mesh answers the workload's questions for names."""
+
+
+def captures_names(proxy: Mapping[str, Any]) -> bool:
+    """Whether a pod's settings say so."""
+    metadata = cast("Mapping[str, object]", proxy.get("proxyMetadata") or {})
+    return str(metadata.get(CAPTURE, "")).lower() == "true"
 
 
 def read(text: str, key: Key) -> tuple[dict[str, Any], tuple[Finding, ...]]:

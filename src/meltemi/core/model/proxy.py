@@ -5,6 +5,8 @@ Place:  model · Proxy from servers/xds or `compile`; Scope is what pipeline and
 
 from enum import StrEnum
 
+from msgspec import structs
+
 from meltemi.core.model.document import LOCAL_CLUSTER, Key
 from meltemi.core.model.mesh_proxy import OwnSettings
 from meltemi.core.model.units import PortNumber
@@ -53,11 +55,13 @@ class Sight(Value, frozen=True, kw_only=True):
     """The Sidecar that narrows what is seen."""
     listener: int | None = None
     """One of its egress listeners, which sees what its own hosts name; None: all of them together."""
+    named: bool = False
+    """The mesh answers its questions for names: services without addresses have some here."""
 
     @property
     def wide(self) -> "Sight":
         """All egress listeners together."""
-        return Sight(namespace=self.namespace, sidecar=self.sidecar)
+        return structs.replace(self, listener=None)
 
 
 class Answers(Value, frozen=True, kw_only=True):
@@ -107,12 +111,14 @@ class Scope(Value, frozen=True, kw_only=True):
     """`REDIRECT`, `TPROXY` or `NONE`."""
     patches: tuple[PatchSet, ...] = ()
     """What is changed after all features, in this order."""
+    named: bool = False
+    """As of a Sight."""
     own: OwnSettings = OwnSettings()
     """Of its ProxyConfig, what changes while it runs."""
 
     @property
     def sight(self) -> Sight:
-        return Sight(namespace=self.namespace, sidecar=self.sidecar if self.narrowed else None)
+        return Sight(namespace=self.namespace, sidecar=self.sidecar if self.narrowed else None, named=self.named)
 
     @property
     def answers(self) -> Answers:

@@ -44,6 +44,16 @@ def answer(table: DnsTable, name: str, kind: int) -> Answer | None:
     return Answer(code=Code.FAILED)
 
 
+def captured(table: DnsTable, name: str, kind: int, namespace: str) -> Answer | None:
+    """The answer to a workload of `namespace` whose questions the mesh captures; None where `answer` says more."""
+    if name in table.names:
+        return None
+    parents = (f"*{name[i:]}" for i, letter in enumerate(name) if letter == ".")
+    shown = (one for pattern in (name, *parents) for one in table.entries.get(pattern, ()))
+    found = next((one for one in shown if not {"*", namespace}.isdisjoint(one.namespaces)), None)
+    return Answer(records=tuple(_records(name, Name(addresses=found.addresses), kind))) if found else None
+
+
 def _is_ours(table: DnsTable, name: str) -> bool:
     return any(name == zone or name.endswith(f".{zone}") for zone in table.zones)
 

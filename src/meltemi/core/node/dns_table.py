@@ -1,6 +1,6 @@
 """What every cluster name means.
 
-Place:  node · services → [dns_table] → STATE/node/dns.json → dns_answer, in every pod's sandbox
+Place:  node · services, entry_names → [dns_table] → STATE/node/dns.json → dns_answer, in every pod's sandbox
 Source: Kubernetes, "DNS-Based Service Discovery" specification, version 1.1.0
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from meltemi.core.model.value import Value
+from meltemi.core.node.entry_names import Shown
 from meltemi.core.node.services import Endpoint, Port, ServiceView
 from meltemi.core.node.settings import NodeSettings
 
@@ -37,10 +38,14 @@ class DnsTable(Value, frozen=True, kw_only=True):
     names: Mapping[str, Name]
     pointers: Mapping[str, str]
     """`2.0.19.198.in-addr.arpa` → name."""
+    entries: Mapping[str, tuple[Shown, ...]] = {}
+    """Names of ServiceEntries, for workloads whose questions the mesh captures."""
 
 
-def dns_table(settings: NodeSettings, views: Iterable[ServiceView]) -> DnsTable:
-    """The names of all Services."""
+def dns_table(
+    settings: NodeSettings, views: Iterable[ServiceView], entries: Mapping[str, tuple[Shown, ...]] | None = None
+) -> DnsTable:
+    """The names of all Services, and of ServiceEntries."""
     names: dict[str, Name] = {}
     pointers: dict[str, str] = {}
     for view in views:
@@ -50,7 +55,9 @@ def dns_table(settings: NodeSettings, views: Iterable[ServiceView]) -> DnsTable:
     for parent in {parent for name in names for parent in _parents(name)} - names.keys():
         names[parent] = Name()
     zones = (settings.cluster_domain, *(_reverse_zone(c) for c in (settings.pod_cidr, settings.service_cidr)))
-    return DnsTable(zones=zones, names=dict(sorted(names.items())), pointers=dict(sorted(pointers.items())))
+    return DnsTable(
+        zones=zones, names=dict(sorted(names.items())), pointers=dict(sorted(pointers.items())), entries=entries or {}
+    )
 
 
 def encode(table: DnsTable) -> bytes:

@@ -18,6 +18,7 @@ from meltemi.core.compose.workloads import NETWORK_LABEL, locality_of, workload
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import LOCAL_CLUSTER, Key
 from meltemi.core.model.proxy import Proxy, Role, Scope
+from meltemi.core.model.registry.automatic import CAPTURE
 from meltemi.core.pipeline.own_settings import own_settings
 from meltemi.core.view.route import label_names
 from meltemi.core.view.tcp_route import connection_labels
@@ -44,6 +45,7 @@ def scope_of(e: Engine, proxy: Proxy) -> Scope:
         ip_families=_families(proxy.addresses),
         interception=metadata.get("INTERCEPTION_MODE", "") or "REDIRECT",
         patches=e.get(filter_sets, proxy.namespace, labels, proxy.metadata),
+        named=proxy.role is Role.SIDECAR and metadata.get(CAPTURE, "").lower() == "true",
         own=e.get(own_settings, _pod_of(proxy)),
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from meltemi.core.compose.destination_rules import rules_select, selector_names
 from meltemi.core.compose.hosts import covers, is_ip, qualified, short_names
-from meltemi.core.compose.registry import alias, hosts, real_host, service
+from meltemi.core.compose.registry import addresses_of, alias, hosts, real_host, service
 from meltemi.core.compose.sidecars import egress, narrow, sight_at, spoken_at
 from meltemi.core.compose.virtual_services import mesh_hosts, mesh_virtual_service
 from meltemi.core.compose.visibility import rule_destinations, visible, visible_hosts
@@ -137,7 +137,7 @@ def claim(e: Engine, host: str, sight: Sight) -> Claim:
     named = [name for other in others for name in short_names(other, namespace)]
     own = short_names(host, namespace) if found.kubernetes else (host,)
     dotted = () if host.startswith("*") else (f"{host}.",)
-    addresses = tuple(_bare(a) for a in found.addresses if is_ip(a))
+    addresses = tuple(_bare(a) for a in addresses_of(e, found, named=sight.named) if is_ip(a))
     each = tuple(f"*.{n}" for n in own) if found.kubernetes and found.headless else ()
     return Claim(
         age=(found.created or "\uffff", host), full=(host,), others=(*dotted, *own[1:], *addresses, *each, *named)

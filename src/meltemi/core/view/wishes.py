@@ -14,7 +14,7 @@ from msgspec import structs
 
 from meltemi.core.compose.destination_rules import selector_names
 from meltemi.core.compose.hosts import is_ip, is_range, plain_range
-from meltemi.core.compose.registry import endpoints, service
+from meltemi.core.compose.registry import addresses_of, endpoints, service
 from meltemi.core.compose.sidecars import egress, narrow, sight_at, spoken_at
 from meltemi.core.compose.virtual_services import mesh_virtual_service
 from meltemi.core.compose.visibility import visible_hosts
@@ -59,15 +59,15 @@ class Wish(Value, frozen=True, kw_only=True):
     """Clients call the listener itself; nothing is intercepted."""
 
 
-def wishes(e: Engine, host: str) -> tuple[Wish, ...]:
-    """What one service wants of all listeners."""
+def wishes(e: Engine, host: str, named: bool) -> tuple[Wish, ...]:
+    """What one service wants of all listeners. `named`: it is called by an address of the mesh, where it has none."""
     found = e.get(service, host)
     if found is None or found.resolution is Resolution.ALIAS:
         return ()
-    return tuple(wish for port in found.ports for wish in _wishes_of_port(e, found, port))
+    return tuple(wish for port in found.ports for wish in _wishes_of_port(e, found, port, named=named))
 
 
-def _wishes_of_port(e: Engine, found: Service, port: ServicePort) -> tuple[Wish, ...]:
+def _wishes_of_port(e: Engine, found: Service, port: ServicePort, *, named: bool) -> tuple[Wish, ...]:
     speech = _speech(port.protocol)
     if speech is None:
         return ()
@@ -80,8 +80,9 @@ def _wishes_of_port(e: Engine, found: Service, port: ServicePort) -> tuple[Wish,
 
     if speech is Speech.HTTP:
         return (wish(),)
-    single = tuple(wish(a.partition("/")[0]) for a in found.addresses if is_ip(a))
-    ranges = tuple(dict.fromkeys(plain_range(a) for a in found.addresses if is_range(a)))
+    addresses = addresses_of(e, found, named=named)
+    single = tuple(wish(a.partition("/")[0]) for a in addresses if is_ip(a))
+    ranges = tuple(dict.fromkeys(plain_range(a) for a in addresses if is_range(a)))
     if single or ranges:
         return (*single, *((wish(ranges=ranges),) if ranges else ()))
     if found.headless:
@@ -106,7 +107,7 @@ def listener_wishes(e: Engine, sight: Sight) -> Mapping[tuple[str, int], tuple[W
     found: dict[tuple[str, int], list[Wish]] = {}
     for port, one in e.get(narrow, sight):
         for host in e.get(visible_hosts, one):
-            for wish in e.get(wishes, host) if port is None else e.get(placed_wishes, host, one):
+            for wish in e.get(wishes, host, one.named) if port is None else e.get(placed_wishes, host, one):
                 if e.get(sight_at, sight, wish.port) == one:
                     found.setdefault((wish.address, wish.port), []).append(wish)
     return {place: tuple(sorted(ws, key=lambda w: w.age)) for place, ws in sorted(found.items())}
@@ -122,7 +123,7 @@ def placed_wishes(e: Engine, host: str, sight: Sight) -> tuple[Wish, ...]:
     port = next((p for p in found.ports if written and p.number == written.number), None) if found else None
     if found is None or port is None or written is None or found.resolution is Resolution.ALIAS:
         return ()
-    wanted = _wishes_of_port(e, found, structs.replace(port, protocol=spoken_at(listener, port)))
+    wanted = _wishes_of_port(e, found, structs.replace(port, protocol=spoken_at(listener, port)), named=sight.named)
     binds = listener.capture_mode is CaptureMode.NONE
     place = listener.bind or (LOCAL if binds else "")
     if not place:

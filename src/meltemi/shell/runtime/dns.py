@@ -5,16 +5,17 @@ Place:  shell/runtime · STATE/node/dns.json → [dns], run by each pod's sandbo
 
 import asyncio
 import contextlib
+import os
 import secrets
 import socket
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 
 from meltemi.core.node import dns_wire as wire
-from meltemi.core.node.dns_answer import Answer, answer
+from meltemi.core.node.dns_answer import Answer, answer, captured
 from meltemi.core.node.dns_table import DnsTable, decode
 from meltemi.core.node.dns_wire import Code, MalformedError, Query
 from meltemi.core.node.resolv import DNS_PORT, NAMESERVER, nameservers
@@ -49,7 +50,34 @@ def _upstream(server: str) -> Upstream:
     return opened, (server, DNS_PORT)
 
 
-async def serve_dns(table: Path, listen: Address = (NAMESERVER, DNS_PORT), upstreams: Sequence[Upstream] = ()) -> None:
+class Captured(NamedTuple):
+    """Where questions come in that interception leads away from the application's nameserver."""
+
+    socket: socket.socket
+    """Of UDP, bound; connections are taken at the same address."""
+    namespace: str
+
+
+def capture(namespace: str, port: int, *, user: int | None) -> Captured:
+    """The socket for a pod of `namespace`. Its answers are known by the user that made it: interception keeps the two
+    ends of a question apart by that. `user`: None where there is one user only."""
+    me = os.geteuid()
+    if user is not None:
+        os.seteuid(user)
+    try:
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        made.bind((NAMESERVER, port))
+    finally:
+        os.seteuid(me)
+    return Captured(made, namespace)
+
+
+async def serve_dns(
+    table: Path,
+    listen: Address = (NAMESERVER, DNS_PORT),
+    upstreams: Sequence[Upstream] = (),
+    captured: Captured | None = None,
+) -> None:
     """Answer over UDP and TCP until cancelled. `table` may change, and may be missing (then no cluster name exists)."""
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as tasks, contextlib.AsyncExitStack() as stack:
@@ -61,6 +89,12 @@ async def serve_dns(table: Path, listen: Address = (NAMESERVER, DNS_PORT), upstr
         resolver = _Resolver(table, servers)
         transport, _ = await loop.create_datagram_endpoint(lambda: _Listener(resolver, tasks), local_addr=listen)
         stack.callback(transport.close)
+        if captured is not None:
+            more = _Resolver(table, servers, captured.namespace)
+            at: Address = captured.socket.getsockname()
+            transport, _ = await loop.create_datagram_endpoint(lambda: _Listener(more, tasks), sock=captured.socket)
+            stack.callback(transport.close)
+            await stack.enter_async_context(await asyncio.start_server(more.converse, *at))
         async with await asyncio.start_server(resolver.converse, *listen) as tcp:
             await tcp.serve_forever()
 
@@ -85,15 +119,22 @@ class _Table:
 
 
 class _Resolver:
-    def __init__(self, table: Path, servers: "Sequence[_Server]") -> None:
+    def __init__(self, table: Path, servers: "Sequence[_Server]", namespace: str = "") -> None:
+        """`namespace`: of the workload, where its questions are captured."""
         self._table = _Table(table)
         self._servers = servers
+        self._namespace = namespace
+
+    def _known(self, query: Query) -> Answer | None:
+        table = self._table.now()
+        found = captured(table, query.name, query.type, self._namespace) if self._namespace else None
+        return found or answer(table, query.name, query.type)
 
     async def resolve(self, message: bytes, *, stream: bool = False) -> bytes:
         """The response to a message. Raises MalformedError."""
         query = wire.parse_query(message)
         size = 0xFFFF if stream else query.size
-        found = answer(self._table.now(), query.name, query.type)
+        found = self._known(query)
         if found is None:
             said = await self._ask(message)
             return said or wire.response(query, Code.FAILED, size=size, own=False)

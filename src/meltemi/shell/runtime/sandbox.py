@@ -24,10 +24,12 @@ from typing import Any
 
 import msgspec
 
+from meltemi.core.inject.capture import DNS_PORT as CAPTURED
+from meltemi.core.inject.config import PROXY_UID
 from meltemi.shell.runtime import kernel
 from meltemi.shell.runtime.cgroups import Group, open_groups
 from meltemi.shell.runtime.container import ContainerRunner
-from meltemi.shell.runtime.dns import Upstream, open_upstreams, serve_dns
+from meltemi.shell.runtime.dns import Upstream, capture, open_upstreams, serve_dns
 from meltemi.shell.runtime.order import live, stop
 from meltemi.shell.runtime.pod_spec import Container, PodSpec
 from meltemi.shell.runtime.reaper import Reaper
@@ -218,7 +220,8 @@ async def _serve(
     async with asyncio.TaskGroup() as tasks:
         pod = Pod(spec, logs, tasks, groups)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, pod.stop, DOWN_GRACE)
-        tasks.create_task(serve_dns(HIDDEN / "node/dns.json", upstreams=upstreams))
+        names = capture(spec.namespace, int(CAPTURED), user=None if one_user() else PROXY_UID)
+        tasks.create_task(serve_dns(HIDDEN / "node/dns.json", upstreams=upstreams, captured=names))
         async with await asyncio.start_unix_server(pod.converse, sock=control):
             await pod.run()
             os._exit(0)  # whoever still listens or talks ends with the process

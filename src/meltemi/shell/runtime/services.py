@@ -1,6 +1,6 @@
 """Keep packet rules and DNS table as the Services are.
 
-Place:  shell/runtime · world → core/node/{services,nft,dns_table} → [services] → kernel, STATE/node/dns.json
+Place:  shell/runtime · world → core/node/{services,entry_names,nft,dns_table} → [services] → kernel, node/dns.json
 
 Rules and table stay when this process dies, so connections and names go on without it.
 """
@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from meltemi.core.node.dns_table import dns_table, encode
+from meltemi.core.node.entry_names import entry_names
 from meltemi.core.node.nft import Target, gateway_target, ruleset, targets
 from meltemi.core.node.services import ServiceView, service_views
 from meltemi.core.node.settings import NodeSettings
@@ -65,7 +66,7 @@ async def _serve(world: World, settings: NodeSettings, state: Path) -> None:
         if not world.complete:
             continue
         views = service_views(world.objects.values())
-        write_atomically(state / DNS_FILE, encode(dns_table(settings, views)))
+        write_atomically(state / DNS_FILE, encode(dns_table(settings, views, entry_names(world.objects.values()))))
         wanted = ruleset(settings, targets(views))
         if wanted == applied:
             continue
