@@ -29,6 +29,12 @@ class Outside:
         self.resolv_conf = folder / "resolv.conf"
 
     @property
+    def serial(self) -> str:
+        """The certificate's serial number, in hex."""
+        command = ["openssl", "x509", "-in", str(self.certificate), "-noout", "-serial"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip().partition("=")[2]
+
+    @property
     def before_up(self) -> tuple[str, ...]:
         """Runs a program for which the outside world's DNS server is the machine's."""
         program = (
@@ -59,7 +65,8 @@ def _served(folder: Path) -> Generator[Outside]:
          "-keyout", str(key), "-out", str(made.certificate)],
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
-    made.certificate.chmod(0o644)
+    for file in (made.certificate, key):
+        file.chmod(0o644)  # proxies show it too
     subprocess.run(["ip", "netns", "add", SPACE], check=True)
     try:
         _ip("link", "add", "mlt-outside", "type", "veth", "peer", "name", "eth0", "netns", SPACE)

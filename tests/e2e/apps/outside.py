@@ -1,7 +1,7 @@
 """The world outside the mesh: HTTPS on 443, HTTP on 80, a greeting on 7000, and DNS on 53 for the names that are given.
 
 `python outside.py CERTIFICATE KEY NAME=ADDRESS…`. The greeting is the address that was called. Every page says which
-name it was called by, but for the book service's, which knows one book.
+name it was called by, but for the book service's, which knows one book, and `/tls`, which tells what TLS said.
 """
 
 import json
@@ -36,13 +36,30 @@ class Handler(BaseHTTPRequestHandler):
     """Says which name it was called by, or gives the book."""
 
     def do_GET(self) -> None:
+        if self.path == "/tls":
+            self._answer(f"outside asked for {getattr(self.connection, 'asked', '-')} by {_peer(self.connection)}\n")
+            return
         books = self.path.startswith("/books/v1/volumes")
         text = json.dumps({"items": [{"volumeInfo": BOOK}]}) if books else f"outside {self.headers['Host']}\n"
+        self._answer(text)
+
+    def _answer(self, text: str) -> None:
         body = text.encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def _peer(connection: socket.socket) -> str:
+    """The serial number of the client's certificate; empty where it showed none."""
+    shown = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    return str(shown.get("serialNumber", "")) if shown else "nobody"
+
+
+def note_name(connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+    """Keep what a client asks for."""
+    connection.asked = name  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class Greeter(BaseRequestHandler):
@@ -75,6 +92,9 @@ def main() -> None:
     names = dict(name.split("=") for name in named)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    context.load_verify_locations(certificate)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.sni_callback = note_name
     tls = ThreadingHTTPServer(("", 443), Handler)
     tls.socket = context.wrap_socket(tls.socket, server_side=True)
     threading.Thread(target=tls.serve_forever, daemon=True).start()

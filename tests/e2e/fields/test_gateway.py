@@ -294,3 +294,33 @@ def test_bytes(edge: World) -> None:
             return ""
 
     assert eventually(lambda: line() == "two hello")
+
+
+REMOTE, VIRTUAL = "remote.example.com", "192.0.2.60"
+
+
+def remotely(world: World, name: str) -> str:
+    """Who answers, by mutual TLS through the gateway, a client that asks for a server name of the mesh."""
+    pods = world.mesh.json("get", "pods", "-n", "istio-system")["items"]
+    place = f"{{address: {pods[0]['status']['podIP']}, ports: {{http: 15443}}}}"
+    port = "{number: 80, name: http, protocol: HTTP}"
+    world.apply(
+        "ServiceEntry",
+        "remote",
+        f"hosts: [{REMOTE}]\naddresses: [{VIRTUAL}]\nports: [{port}]\nresolution: STATIC\nendpoints: [{place}]",
+    )
+    world.apply(
+        "DestinationRule", "remote", f"host: {REMOTE}\ntrafficPolicy: {{tls: {{mode: ISTIO_MUTUAL, sni: {name}}}}}"
+    )
+    answer = world.client.ask(REMOTE, to=VIRTUAL)
+    return answer.body.split()[0] if answer.status == 200 else str(answer.status)
+
+
+def test_the_meshs_own_tls_is_passed_on_by_its_names(world: World) -> None:
+    server = "port: {number: 15443, name: tls, protocol: TLS}, tls: {mode: AUTO_PASSTHROUGH}"
+    world.apply(GW, "across", f"{SELECT}servers:\n- {{{server}, hosts: ['echo.default.svc.cluster.local']}}")
+
+    assert eventually(lambda: remotely(world, "outbound_.80_.two_.echo.default.svc.cluster.local") == "two")
+    assert remotely(world, "outbound_.80_.one_.echo.default.svc.cluster.local") == "one"
+    assert remotely(world, "outbound_.80_._.echo.default.svc.cluster.local") in ("one", "two")
+    assert remotely(world, "outbound_.8082_._.modern.default.svc.cluster.local") == "503"  # not a host of the server

@@ -23,7 +23,7 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
         **_everywhere("loadBalancer.zoneAwareLbSetting"),
     },
     "Gateway": {
-        "servers[].defaultEndpoint": "",
+        "servers[].defaultEndpoint": "as in Istio: a VirtualService says where requests go",
     },
     "WorkloadGroup": {
         "probe": "nobody asks it: an entry of the group counts as healthy while it exists",

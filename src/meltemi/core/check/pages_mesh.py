@@ -168,7 +168,6 @@ ROUTING: tuple[Page, ...] = (
             "the port `tcp-…`."
         ),
     ),
-    ("M3110", "warning", "TLS without effect", "The mode has no effect yet."),
     (
         "M3111",
         "warning",

@@ -52,6 +52,8 @@ class EntryHead(Value, frozen=True, kw_only=True):
     hosts: tuple[str, ...]
     wanting: tuple[str, ...] = ()
     """Those that get an address of the mesh."""
+    dialled: bool = False
+    """Each call names the host that it is for."""
 
 
 def entry(e: Engine, key: Key) -> ServiceEntry | None:
@@ -70,6 +72,7 @@ def entry_head(e: Engine, key: Key) -> EntryHead | None:
         key=key,
         age=age_of(found),
         hosts=tuple(dict.fromkeys(h.lower() for h in spec.hosts)),
+        dialled=RESOLUTIONS[spec.resolution] is Resolution.DYNAMIC,
         wanting=wanting(spec.hosts, addresses=bool(spec.addresses), resolution=spec.resolution, labels=labels),
     )
 
@@ -82,6 +85,12 @@ def entry_index(e: Engine) -> Mapping[str, tuple[Key, ...]]:
         for host in head.hosts:
             found.setdefault(host, []).append(head.key)
     return {host: tuple(made) for host, made in sorted(found.items())}
+
+
+def dialled_hosts(e: Engine) -> tuple[str, ...]:
+    """Hosts of which some ServiceEntry says that each call names its own."""
+    heads = (e.get(entry_head, key) for key in keys(e, GROUP, KIND))
+    return tuple(sorted({host for h in heads if h is not None and h.dialled for host in h.hosts}))
 
 
 def automatic_addresses(e: Engine) -> Mapping[str, str]:

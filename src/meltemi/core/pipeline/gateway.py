@@ -6,6 +6,7 @@ Place:  view/gateway → [pipeline/gateway] → pipeline/slots
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.proxy import Scope
 from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.pipeline.auto_passthrough import passing_slots
 from meltemi.core.pipeline.outbound import listener_resource
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.pipeline.virtual_host import gateway_host_body, misdirected_body, nobody_body, table_body
@@ -32,6 +33,7 @@ def gateway_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
         )
         for address, port in e.get(gateway_places, place)
     ]
+    slots += e.get(passing_slots, scope)
     for table in e.get(gateway_tables, place):
         slots += _table(e, place, table)
     return tuple(slots)

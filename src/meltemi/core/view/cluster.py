@@ -29,6 +29,7 @@ from meltemi.core.view.names import (
     BLACK_HOLE_CLUSTER,
     INBOUND_PASSTHROUGH_CLUSTER,
     PASSTHROUGH_CLUSTER,
+    server_name,
 )
 from meltemi.core.view.outlier import Outlier, effective_outlier, panic_percent
 from meltemi.core.view.stat_name import stat_name
@@ -152,7 +153,7 @@ def _tls(e: Engine, aim: Aim, policy: Policy, kind: Discovery, http: Http) -> tu
     own = workload_client(
         settings,
         (written.subject_alt_names if written else ()) or e.get(identities, aim.host, aim.port),
-        sni=(written.sni if written else "") or f"outbound_.{aim.port}_.{aim.subset}_.{aim.host}",
+        sni=(written.sni if written else "") or server_name(aim.port, aim.subset, aim.host),
         alpn=inner_protocol(port.protocol, http),
     )
     if written is not None:

@@ -8,7 +8,8 @@ The small cells here stand between a service's changes and the routes to it.
 from meltemi.core.compose.destination_rules import subsets_of
 from meltemi.core.compose.hosts import qualified
 from meltemi.core.compose.registry import real_host, service
-from meltemi.core.compose.visibility import ALL_PORTS, seen, visible, visible_hosts
+from meltemi.core.compose.service_entries import dialled_hosts
+from meltemi.core.compose.visibility import ALL_PORTS, seen, visible
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.proxy import Sight
 from meltemi.core.model.registry.service import AppProtocol, Resolution
@@ -65,11 +66,10 @@ def dialled_of(e: Engine, to: tuple[Target, ...]) -> int:
 
 def sees_dialled(e: Engine, sight: Sight) -> bool:
     """Whether some destination that is seen is a host that the caller names."""
-    return any(e.get(is_dialled, host) for host in e.get(visible_hosts, sight.wide))
+    return any(_is_dialled(e, host) and visible(e, host, sight.wide) for host in e.get(dialled_hosts))
 
 
-def is_dialled(e: Engine, host: str) -> bool:
-    """Whether a service stands for hosts that callers name."""
+def _is_dialled(e: Engine, host: str) -> bool:
     found = e.get(service, host)
     return found is not None and found.resolution is Resolution.DYNAMIC
 

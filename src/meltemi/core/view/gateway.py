@@ -18,6 +18,7 @@ from meltemi.core.model.proxy import Scope, Sight
 from meltemi.core.model.proxy import Target as Answered
 from meltemi.core.model.value import Value
 from meltemi.core.view.access_log import access_log
+from meltemi.core.view.auto_passthrough import passed, passes_on, passing_chain
 from meltemi.core.view.destination import dialled_of, exists, sees_dialled
 from meltemi.core.view.http_settings import http_settings
 from meltemi.core.view.listener import TLS, Chain, ChainMatch, Listener, ServerTLS, Share, distinct
@@ -236,6 +237,8 @@ def _chains(e: Engine, server: Bound, place: Place, table: str) -> tuple[Chain, 
         names = _server_names(server) if tls else ()
         match = ChainMatch(server_names=names)
         return (Chain(name=table, match=match, table=table, stat_prefix=table, tls=tls),)
+    if passes_on(server):
+        return tuple(passing_chain(aim) for aim in e.get(passed, server, place.namespace, place.labels))
     tls = _tls(e, server, http=False)
     return tuple(_connection_chain(e, server, rule, tls, place) for rule in _rules(e, server, place))
 
@@ -248,6 +251,8 @@ def _tls(e: Engine, server: Bound, *, http: bool) -> ServerTLS | None:
 
 def _rules(e: Engine, server: Bound, place: Place) -> tuple[Connections, ...]:
     """Rules for connections of all VirtualServices that meet a server, the oldest first."""
+    if passes_on(server):
+        return ()
     passing = server.kind is Kind.TLS and not server.terminates
     found: list[Connections] = []
     for h in e.get(gateway_heads, server.gateway):
@@ -295,4 +300,10 @@ def _server_names(server: Bound) -> tuple[str, ...]:
 def _needs(e: Engine, servers: tuple[Bound, ...], place: Place) -> frozenset[str]:
     rules = (r for s in servers if not s.speaks_http for r in _rules(e, s, place))
     targets = dict.fromkeys(to for r in rules for to, _ in r.splits)
-    return frozenset(to.cluster for to in targets if exists(e, to, Sight(namespace=place.namespace)))
+    passing = (aim for s in servers if passes_on(s) for aim in e.get(passed, s, place.namespace, place.labels))
+    return frozenset(
+        (
+            *(to.cluster for to in targets if exists(e, to, Sight(namespace=place.namespace))),
+            *(passing_chain(aim).name for aim in passing),
+        )
+    )

@@ -15,3 +15,8 @@ INBOUND_PASSTHROUGH_CLUSTER = "InboundPassthroughCluster"
 def cluster_name(direction: str, port: int, subset: str = "", host: str = "") -> str:
     """`outbound|9080|v1|reviews.default.svc.cluster.local`; a workload's own port is `inbound|8080||`."""
     return f"{direction}|{port}|{subset}|{host}"
+
+
+def server_name(port: int, subset: str, host: str) -> str:
+    """What a client of the mesh asks for by TLS: `outbound_.9080_.v1_.reviews.default.svc.cluster.local`."""
+    return f"outbound_.{port}_.{subset}_.{host}"

@@ -12,7 +12,6 @@ from meltemi.core.compose.delegates import http_rules
 from meltemi.core.compose.destination_rules import subsets_of
 from meltemi.core.compose.gateways import (
     Bound,
-    Kind,
     bound_servers,
     gateway,
     gateway_keys,
@@ -29,7 +28,6 @@ from meltemi.core.model.finding import Finding
 from meltemi.core.model.proxy import Sight
 from meltemi.core.model.registry.service import AppProtocol, Service
 from meltemi.core.model.traffic.common import Destination
-from meltemi.core.model.traffic.gateway import ServerTLSMode
 from meltemi.core.view.destination import Target, ports, target
 from meltemi.core.view.virtual_host import claim, domains_of, hosts_at
 from meltemi.core.view.wishes import ANY, Speech, listener_wishes
@@ -175,7 +173,6 @@ def gateway_findings(e: Engine, key: Key) -> tuple[Finding, ...]:
     for servers in e.get(bound_servers, spec.selector, ()).values():
         first = sharing(servers)[0]
         found += [_shut_out(s, first) for s in shut_out(servers) if s.origin.key == key]
-        found += [f for s in servers if s.origin.key == key for f in _without_effect(s)]
     return tuple(found)
 
 
@@ -183,16 +180,6 @@ def _shut_out(server: Bound, first: Bound) -> Finding:
     message = f"port {server.number} is served as {first.kind.value} by Gateway {first.gateway}, which is older"
     tip = "servers share a port only where all speak plain HTTP, or all TLS"
     return _on(server.origin.key, warning("M3107", at(server.origin.path, "port"), message, tip))
-
-
-def _without_effect(server: Bound) -> Iterator[Finding]:
-    tls = server.server.tls
-    if tls is None or server.kind is not Kind.TLS:
-        return
-    path = at(server.origin.path, "tls")
-    if tls.mode is ServerTLSMode.AUTO_PASSTHROUGH:
-        message = f"{tls.mode.value} has no effect yet"
-        yield _on(server.origin.key, warning("M3110", at(path, "mode"), message, "use PASSTHROUGH or SIMPLE"))
 
 
 def service_findings(e: Engine, host: str) -> tuple[Finding, ...]:
