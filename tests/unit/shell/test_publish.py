@@ -5,11 +5,14 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 
 from envoy.service.discovery.v3 import discovery_pb2
+from msgspec import structs
 
+from fakes.calls import FakeCalls
 from fakes.refusals import FakeRefusals
+from meltemi.core.compose.calls import called
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.finding import Finding
-from meltemi.core.model.proxy import Proxy, Role, Scope
+from meltemi.core.model.proxy import Caller, Proxy, Role, Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.model.units import Seconds
 from meltemi.core.pipeline.slot import Call, Slot
@@ -281,3 +284,54 @@ def test_a_new_scope_that_cannot_be_listed_leaves_the_proxy_in_its_old_one() -> 
         assert (session.holder.scope.namespace, offered(session)) == ("other", {"one": "2"})
 
     play(act, names="one", one="1")
+
+
+CALLER = Caller(namespace="default", owner="client")
+
+
+def held_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
+    """A virtual host for every name that was called."""
+    names = sorted(called(e, scope.caller)) if scope.caller else []
+    return tuple(
+        Slot(
+            type=ResourceType.VIRTUAL_HOST,
+            name=f"{n}.ns",
+            body=Call(function=held_body, args=(f"{n}.ns",)),
+            answers=(n,),
+        )
+        for n in names
+    )
+
+
+def held_body(e: Engine, name: str) -> Resource:
+    return Resource(type=ResourceType.VIRTUAL_HOST, name=name, version="1", body=b"1")
+
+
+def on_demand(e: Engine, proxy: Proxy) -> Scope:
+    return Scope(role=proxy.role, namespace=proxy.namespace, caller=CALLER)
+
+
+def test_what_a_workload_calls_is_offered_to_all_of_its_proxies_and_remembered() -> None:
+    calls = FakeCalls()
+    calls.remember(CALLER, frozenset({"80/before"}))
+
+    async def run() -> None:
+        engine = Engine()
+        publisher = Publisher(engine, Derivations(slots=held_slots, scope_of=on_demand, findings=nothing), calls=calls)
+        put(engine, publisher)
+        publisher.complete()
+        one = await publisher.connect(lambda: PROXY, {})
+        other = await publisher.connect(lambda: structs.replace(PROXY, id="b.default"), {})
+        offer = other.session.holder.offer
+        assert [*offer.of(ResourceType.VIRTUAL_HOST)] == ["80/before.ns"]
+
+        runs = engine.runs["held_slots"]
+        for session, name in ((one.session, "80/a:80"), (other.session, "80/b"), (other.session, "80/*")):
+            session.on_request(Request(type=ResourceType.VIRTUAL_HOST, subscribe=(name,)))
+        await asyncio.sleep(0)
+
+        assert [*offer.of(ResourceType.VIRTUAL_HOST)] == ["80/before.ns", "80/a.ns", "80/b.ns"]
+        assert engine.runs["held_slots"] == runs + 1  # asked for at one moment, settled once
+        assert calls.calls() == {CALLER: frozenset({"80/before", "80/a", "80/b"})}
+
+    asyncio.run(run())

@@ -257,3 +257,68 @@ def test_another_offer_sends_the_difference() -> None:
     other.update([made(LDS, "l"), made(RDS, "80"), made(CDS, "a"), made(CDS, "c")])
 
     assert sorted(names(proxy.stream.on_offer(other, 0))) == ["-b", "c"]
+
+
+# === on demand ===
+
+
+def on_demand(*resources: Resource, **answers: str) -> Proxy:
+    """A proxy that asks for hosts of table 80 by name; `answers`: what is found already."""
+    proxy = connected(*resources)
+    proxy.offer.answer({f"80/{name}": to for name, to in answers.items()})
+    return proxy
+
+
+def answered(effects: Iterable[Effect]) -> list[str]:
+    return [name for one in effects if isinstance(one, Send) for name in one.answered]
+
+
+def test_a_name_is_answered_when_its_host_is_held() -> None:
+    proxy = on_demand()
+    assert proxy.ask(VHDS, "80/a:8080") == []  # it is being looked for
+
+    found = proxy.offer.answer({"80/a": "80/a.ns:80"})
+    put = proxy.offer.update([made(CDS, "a"), made(EDS, "a"), made(VHDS, "80/a.ns:80", needs=["a"])])
+    put[VHDS] |= found
+    first = proxy.stream.on_change(put, proxy.now)
+    assert (names(first), answered(first)) == (["a"], [])
+    proxy.answer(first[0])
+    second = proxy.ask(EDS, "a")
+    third = proxy.answer(second[0])
+    assert (names(third), answered(third)) == (["80/a.ns:80"], [])
+    fourth = proxy.answer(third[0])
+    assert (names(fourth), answered(fourth)) == ([], ["80/a:8080"])
+    assert proxy.answer(fourth[0]) == []
+    assert proxy.stream.is_at_rest()
+
+
+def test_a_name_of_what_is_held_already_is_answered_at_once() -> None:
+    proxy = on_demand(made(VHDS, "80/a.ns:80"), a="80/a.ns:80")
+
+    assert answered(proxy.ask(VHDS, "80/a")) == ["80/a"]
+    assert answered(proxy.ask(VHDS, "80/a:80", "81/b")) == ["80/a:80"]
+
+
+def test_a_host_that_is_refused_keeps_no_request_waiting() -> None:
+    proxy = on_demand(a="80/a.ns:80")
+    sent = proxy.change(made(VHDS, "80/a.ns:80"))
+    assert proxy.ask(VHDS, "80/a") == []
+
+    assert answered(proxy.answer(sent[0], error="no")) == ["80/a"]
+
+
+def test_what_is_no_host_and_who_holds_everything_are_answered_at_once() -> None:
+    assert answered(on_demand().ask(VHDS, "80/*", "80/a b", "none")) == ["80/*", "80/a b", "none"]
+    assert answered(connected(made(VHDS, "80/a")).ask(VHDS, "80/b")) == ["80/b"]
+
+
+def test_a_new_stream_answers_all_that_was_asked_for_on_the_old_one() -> None:
+    proxy = on_demand(made(VHDS, "80/a.ns:80"), a="80/a.ns:80")
+    again = Stream(offer=proxy.offer)
+    again.on_request(Request(type=RDS, subscribe=("80",), initial={"80": "1"}), 0.0)
+
+    initial = {"80/a.ns:80": "1", "80/none": "7"}
+    told = again.on_request(Request(type=VHDS, subscribe=("*", "80/a", "80/a:80"), initial=initial), 0.0)
+
+    assert answered(told) == ["80/a", "80/a:80"]
+    assert names(told) == ["-80/none"]

@@ -30,6 +30,16 @@ def test_the_bytes_are_a_delta_discovery_response(resources: list[Resource], rem
     assert discovery_pb2.DeltaDiscoveryResponse.FromString(raw) == wanted
 
 
+def test_what_was_asked_for_is_answered_by_a_resource_without_a_body() -> None:
+    kind = ResourceType.VIRTUAL_HOST
+    raw = response(Send(type=kind, nonce="7", answered=("80/a", "81/b", "80/c")))
+
+    wanted = discovery_pb2.DeltaDiscoveryResponse(type_url=kind, nonce="7")
+    wanted.resources.add(name="80/none", version="7", aliases=["80/a", "80/c"])
+    wanted.resources.add(name="81/none", version="7", aliases=["81/b"])
+    assert discovery_pb2.DeltaDiscoveryResponse.FromString(raw) == wanted
+
+
 def test_what_many_streams_are_sent_alike_is_joined_once_and_never_mixed_up() -> None:
     """More different responses than are kept, each asked for again after others took its place."""
 

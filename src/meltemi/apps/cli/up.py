@@ -38,6 +38,11 @@ from meltemi.apps.cli.state import network_options, state_option
     "--xds-tls-port", type=click.IntRange(1, 65535), help="serve xDS to proxies with a certificate on this port"
 )
 @click.option("--certificate-life", type=SpanType(), help="how long workloads' certificates live  [default: 24h]")
+@click.option(
+    "--discovery",
+    type=click.Choice(["full", "ondemand", "auto"]),
+    help="what sidecars hold: everything, what their workloads call, or either by size  [default: auto]",
+)
 @click.option("--timeout", default=120.0, show_default=True, help="seconds that everything may take to come up")
 @click.pass_context
 def command(
@@ -59,6 +64,7 @@ def command(
     ca_port: int | None,
     xds_tls_port: int | None,
     certificate_life: float | None,
+    discovery: str | None,
     timeout: float,
 ) -> None:
     """Start, apply, wait; then return or stay in the foreground."""
@@ -80,6 +86,7 @@ def command(
         ca_port=ca_port,
         xds_tls_port=xds_tls_port,
         certificate_life=certificate_life,
+        discovery=discovery,
     )
     mesh = lifecycle.Lifecycle(options, say=lambda text: click.echo(text, err=True))
     mesh.prepare()

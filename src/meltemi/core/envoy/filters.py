@@ -96,13 +96,15 @@ KINDS: dict[Place, tuple[type[pb.Message], ...]] = {
 
 
 def http_filters(
-    side: Side, *, grpc_web: bool = False, by_name: bool = False, quiet: bool = False
+    side: Side, *, grpc_web: bool = False, by_name: bool = False, on_demand: bool = False, quiet: bool = False
 ) -> list[pb.HttpFilter]:
-    """The HTTP filters of a chain. `by_name`: some requests go to whatever host they name; `quiet`: Envoy adds none
-    of its own headers."""
+    """The HTTP filters of a chain. `by_name`: some requests go to whatever host they name; `on_demand`: others wait
+    until their host is in the table; `quiet`: Envoy adds none of its own headers."""
     resolve = [_http(RESOLVER, resolver())] if by_name else []
     translate = [_http("envoy.filters.http.grpc_web", pb.GrpcWeb())] if grpc_web else []
+    wait = [_http("envoy.filters.http.on_demand", pb.OnDemand())] if on_demand else []
     return [
+        *wait,  # before all that reads the route
         *_slots((SHOWN, PEER), side),  # before anything is answered
         _http(CORS, pb.Cors()),  # before who asks: a preflight carries no token and must not need one
         *_slots((AUTHENTICATION, *DECIDING, POLICY), side),  # who asks is found first: all others read it

@@ -8,11 +8,14 @@ from meltemi.core.envoy import pb
 from meltemi.core.envoy.access_log import access_logs
 from meltemi.core.envoy.filters import Side, http_filters
 from meltemi.core.model.mesh_proxy import CertificateDetails, ForwardClientCert
+from meltemi.core.model.units import Seconds
 from meltemi.core.view.access_log import LogTo
 from meltemi.core.view.http_settings import HttpSettings
 from meltemi.core.view.listener import Chain, Listener
 
 FILTER = "envoy.filters.network.http_connection_manager"
+PATIENCE = Seconds(5)
+"""How long a request waits for its host: longer than a control plane takes to be replaced."""
 FORWARD = {
     ForwardClientCert.SANITIZE: pb.HttpConnectionManager.SANITIZE,
     ForwardClientCert.FORWARD_ONLY: pb.HttpConnectionManager.FORWARD_ONLY,
@@ -27,7 +30,10 @@ def http_connection_manager(chain: Chain, listener: Listener) -> list[pb.Filter]
     """The filters of an outbound or gateway chain whose requests are routed by a table."""
     side = Side.GATEWAY if listener.gateway else Side.OUTBOUND
     prefix, by_name = chain.stat_prefix or chain.table, listener.resolves_names
-    written = manager(side, prefix, listener.access_log, listener.http, by_name=by_name)
+    written = manager(side, prefix, listener.access_log, listener.http, by_name=by_name, on_demand=chain.on_demand)
+    if chain.on_demand:
+        # Envoy itself would wait for ever, e.g. while there is no control plane; routes lift it (envoy/virtual_host).
+        written.stream_idle_timeout.CopyFrom(pb.duration(PATIENCE))
     written.rds.route_config_name = chain.table
     written.rds.config_source.CopyFrom(pb.ads())
     return [filter_of(written)]
@@ -46,11 +52,14 @@ def manager(
     *,
     grpc_web: bool = False,
     by_name: bool = False,
+    on_demand: bool = False,
 ) -> pb.HttpConnectionManager:
     """A connection manager without routes."""
     written = pb.HttpConnectionManager(
         stat_prefix=stat_prefix,
-        http_filters=http_filters(side, grpc_web=grpc_web, by_name=by_name, quiet=not http.debug_headers),
+        http_filters=http_filters(
+            side, grpc_web=grpc_web, by_name=by_name, on_demand=on_demand, quiet=not http.debug_headers
+        ),
         access_log=access_logs(log),
         stream_idle_timeout=pb.duration(0),
         server_name="istio-envoy",

@@ -80,6 +80,7 @@ from envoy.extensions.filters.http.jwt_authn.v3.config_pb2 import (
     JwtRequirementAndList,
     JwtRequirementOrList,
 )
+from envoy.extensions.filters.http.on_demand.v3.on_demand_pb2 import OnDemand
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC as HTTPRBAC
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2 import Config as SetFilterState
@@ -218,6 +219,7 @@ __all__ = [
     "MetadataMatcher",
     "NetworkExtAuthz",
     "NetworkRBAC",
+    "OnDemand",
     "OrMatcher",
     "OriginalDst",
     "OutlierDetection",

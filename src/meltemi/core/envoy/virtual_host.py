@@ -20,6 +20,9 @@ def virtual_host_message(host: VirtualHost) -> pb.VirtualHost:
     for route in written.routes if host.headers.forwarded_host else ():
         if route.HasField("route"):
             route.route.append_x_forwarded_host = True
+    for route in written.routes if host.patient else ():
+        if route.HasField("route"):
+            route.route.idle_timeout.CopyFrom(pb.duration(0))
     if host.https_only:
         written.require_tls = pb.VirtualHost.ALL
     return written

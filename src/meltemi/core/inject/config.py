@@ -60,6 +60,8 @@ class InjectConfig(Value, frozen=True, kw_only=True):
     exclude_inbound_ports: str = ""
     include_outbound_ports: str = ""
     exclude_outbound_ports: str = ""
+    on_demand: bool = False
+    """The proxy asks for hosts when its workload calls them."""
     merge_metrics: bool = True
     """Let the agent serve the application's metrics with the proxy's (meshConfig.enablePrometheusMerge)."""
     one_user: bool = False

@@ -13,6 +13,7 @@ from meltemi.core.inject.config import PROXY_MARK, InjectConfig
 from meltemi.core.inject.containers import Subject
 from meltemi.core.inject.policy import YES
 from meltemi.core.inject.probes import Pod
+from meltemi.core.model.proxy import DISCOVERY, Discovery
 
 _DOWNWARD = {
     "POD_NAME": "metadata.name",
@@ -38,6 +39,7 @@ def environment(subject: Subject, config: InjectConfig, *, apps: list[Pod], prob
         "ISTIO_META_NETWORK": config.network,
         "ISTIO_META_INTERCEPTION_MODE": subject.mode,
         "ISTIO_META_WORKLOAD_NAME": subject.workload.name,
+        f"ISTIO_META_{DISCOVERY}": Discovery.ONDEMAND if config.on_demand else "",
         "ISTIO_META_OWNER": subject.workload.owner(subject.namespace),
         "ISTIO_METAJSON_LABELS": json.dumps(dict(subject.labels), separators=(",", ":"), sort_keys=True),
         "ISTIO_METAJSON_STATS": _stats(subject.annotations),

@@ -16,6 +16,21 @@ ISTIO_VERSION = "1.30.0"
 """The Istio whose API the mesh has: what proxies say that they are to `proxyVersion` of an EnvoyFilter."""
 
 
+DISCOVERY = "DISCOVERY"
+"""Node metadata of a proxy that says how it finds what its workload calls."""
+
+
+class Discovery(StrEnum):
+    """How sidecars find what their workloads call."""
+
+    FULL = "full"
+    """They hold all that is seen."""
+    ONDEMAND = "ondemand"
+    """They hold what was called or declared, and ask for the rest when it is called."""
+    AUTO = "auto"
+    """On demand in a large mesh. A setting only: a proxy does one or the other."""
+
+
 class Role(StrEnum):
     """What a proxy is for (Istio's node types)."""
 
@@ -75,6 +90,14 @@ class Answers(Value, frozen=True, kw_only=True):
     """The workload's own, where a listener of the Sidecar binds."""
 
 
+class Caller(Value, frozen=True, kw_only=True):
+    """A workload that is known by what it calls: what it holds is found on demand."""
+
+    namespace: str
+    owner: str
+    """The object that made its pods (ISTIO_META_OWNER)."""
+
+
 class PatchSet(Value, frozen=True, kw_only=True):
     """A document whose patches change what a proxy gets (an EnvoyFilter, or an extension)."""
 
@@ -115,10 +138,17 @@ class Scope(Value, frozen=True, kw_only=True):
     """As of a Sight."""
     own: OwnSettings = OwnSettings()
     """Of its ProxyConfig, what changes while it runs."""
+    caller: Caller | None = None
+    """On demand: the workload whose calls say what is held. None: all that is seen is held."""
 
     @property
     def sight(self) -> Sight:
         return Sight(namespace=self.namespace, sidecar=self.sidecar if self.narrowed else None, named=self.named)
+
+    @property
+    def whole(self) -> "Scope":
+        """The same, with all that is seen."""
+        return structs.replace(self, caller=None)
 
     @property
     def answers(self) -> Answers:

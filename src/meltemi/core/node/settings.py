@@ -5,6 +5,7 @@ Place:  node · written by `up` as STATE/settings.json, read by every part of th
 
 from ipaddress import IPv4Network
 
+from meltemi.core.model.proxy import Discovery
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 
@@ -53,6 +54,8 @@ class NodeSettings(Value, frozen=True, kw_only=True):
     """Whoever asks for more gets this."""
     endpoint_grace: Seconds = Seconds(1.0)
     """How long a pod that is being deleted goes on serving, so that everybody learns that it leaves."""
+    discovery: Discovery = Discovery.AUTO
+    """How sidecars of pods that are made from now on find what they call."""
     kube: KubeSettings | None = None
     """None: objects are in the embedded store."""
     image_maps: tuple[str, ...] = ()

@@ -10,10 +10,10 @@ from meltemi.core.compose.authorization import policies_of
 from meltemi.core.compose.destination_rules import rules_for, selector_names, subset_names
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import port_of, service
-from meltemi.core.compose.visibility import visible_hosts
+from meltemi.core.compose.visibility import seen_hosts, visible_hosts
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.cluster import cluster_message
-from meltemi.core.model.proxy import Role, Scope, Sight
+from meltemi.core.model.proxy import Role, Scope
 from meltemi.core.model.registry.service import AppProtocol, Resolution
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.model.value import Value
@@ -22,8 +22,10 @@ from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.authorizer import asking
 from meltemi.core.view.cluster import black_hole, outbound_cluster, passthrough
 from meltemi.core.view.destination import ports, seen_ports
+from meltemi.core.view.held import held_clusters
 from meltemi.core.view.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER
 from meltemi.core.view.traffic_policy import Aim
+from meltemi.core.view.unknown import egress_hosts
 
 
 class Wanted(Value, frozen=True, kw_only=True):
@@ -37,13 +39,12 @@ class Wanted(Value, frozen=True, kw_only=True):
 def wanted_clusters(e: Engine, scope: Scope) -> Iterator[Wanted]:
     """Every outbound cluster of a scope."""
     router = scope.role is Role.ROUTER
-    hidden = e.get(asked_hosts, scope.sight, scope.namespace, scope.labels)
-    for host in (*e.get(visible_hosts, scope.sight), *hidden):
+    for host, numbers in _hosts(e, scope):
         asked = selector_names(e, host, scope.namespace)
         labels = tuple(pair for pair in scope.labels if pair[0] in asked)
         rules = rules_for(e, host, scope.namespace, labels)
         subsets = ("", *e.get(subset_names, rules))
-        for port in e.get(ports, host) if host in hidden else seen_ports(e, host, scope.sight):
+        for port in numbers:
             gateway = router and e.get(differs_for_gateways, host, port)
             for subset in subsets:
                 aim = Aim(host=host, port=port, subset=subset, rules=rules)
@@ -55,11 +56,23 @@ def clusters_of(e: Engine, scope: Scope) -> tuple[Wanted, ...]:
     return tuple(wanted_clusters(e, scope))
 
 
-def asked_hosts(e: Engine, sight: Sight, namespace: str, labels: Labels) -> tuple[str, ...]:
-    """Hosts that policies of the workload ask, and that it does not see itself."""
+def _hosts(e: Engine, scope: Scope) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Hosts and their ports."""
+    sight = scope.sight
+    asked = e.get(asked_hosts, scope.namespace, scope.labels)
+    if scope.caller:
+        yield from e.get(held_clusters, scope.caller, sight, (*asked, *e.get(egress_hosts, scope.sidecar)))
+    else:
+        yield from ((host, seen_ports(e, host, sight)) for host in e.get(visible_hosts, sight))
+    # what policies ask is reached also where the workload itself does not see it
+    yield from ((host, e.get(ports, host)) for host in asked if host not in e.get(seen_hosts, sight))
+
+
+def asked_hosts(e: Engine, namespace: str, labels: Labels) -> tuple[str, ...]:
+    """Hosts that policies of the workload ask."""
     applied = e.get(policies_of, namespace, labels).custom
     to = e.get(asking, applied).authorizer if applied else None
-    return () if to is None or to.host in e.get(visible_hosts, sight) else (to.host,)
+    return (to.host,) if to else ()
 
 
 def differs_for_gateways(e: Engine, host: str, port: int) -> bool:

@@ -46,7 +46,7 @@ def compile_mesh(documents: Iterable[Document[Value]], mesh: MeshConfig, proxy: 
     engine = Engine()
     fill(engine, documents, mesh)
     found: dict[ResourceType, list[Resource]] = {kind: [] for kind in ResourceType}
-    scope = engine.get(scope_of, proxy)
+    scope = engine.get(scope_of, proxy).whole  # what was called is not known here
     for slot in slots(engine, scope):
         body = slot.body.run(engine)
         if body is not None:

@@ -3,23 +3,26 @@
 Place:  view/{outbound,virtual_host} → [pipeline/outbound] → pipeline/slots
 """
 
+from msgspec import structs
+
 from meltemi.core.compose.sidecars import sight_at
 from meltemi.core.compose.virtual_services import mesh_virtual_service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.dynamic_dns import dynamic_cluster
 from meltemi.core.envoy.listener import listener_message
 from meltemi.core.model.mesh_proxy import OwnSettings
-from meltemi.core.model.proxy import Scope, Sight
+from meltemi.core.model.proxy import Caller, Scope, Sight
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
-from meltemi.core.pipeline.virtual_host import fallback_body, sidecar_host_body, table_body
+from meltemi.core.pipeline.virtual_host import fallback_body, sidecar_host_body, table_body, unknown_body
+from meltemi.core.view.held import held_table
 from meltemi.core.view.http_settings import host_headers
 from meltemi.core.view.listener import Listener
 from meltemi.core.view.outbound import UNKNOWN_TABLE, outbound_listener, virtual_outbound
 from meltemi.core.view.route import Client
 from meltemi.core.view.unknown import DYNAMIC, Unknown, unknown_of
-from meltemi.core.view.virtual_host import client_labels, free_hosts, hosts_at, table_hosts
+from meltemi.core.view.virtual_host import client_labels, fallback_name, free_hosts, hosts_at, table_hosts
 from meltemi.core.view.wishes import asked_labels, listener_name, listener_wishes, own_table, sniffed_tables
 
 
@@ -32,7 +35,7 @@ def outbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
         slots += _unknown_table(unknown)
     slots += _listeners(e, scope, unknown)
     for port in e.get(table_hosts, scope.sight):
-        slots += _table(e, scope, port, unknown)
+        slots += _held(e, scope, scope.caller, port) if scope.caller else _table(e, scope, port, unknown)
     for host, port in e.get(sniffed_tables, scope.sight):
         slots += _own_table(e, scope, host, port)
     return tuple(slots)
@@ -44,7 +47,7 @@ def _listeners(e: Engine, scope: Scope, unknown: Unknown) -> list[Slot]:
         sight = _sight(e, scope, port)
         asked = e.get(asked_labels, sight, address, port)
         labels = tuple(pair for pair in scope.labels if pair[0] in asked)
-        client = Client(sight=sight, labels=labels, port=port, proxy=scope.own)
+        client = Client(sight=sight, labels=labels, port=port, proxy=scope.own, on_demand=scope.caller is not None)
         call = Call(function=listener_body, args=(client, scope.ip_families, address, unknown))
         slots.append(_slot(ResourceType.LISTENER, listener_name(address, port, wanted), call))
     return slots
@@ -65,6 +68,24 @@ def _table(e: Engine, scope: Scope, port: int, unknown: Unknown) -> list[Slot]:
     return slots if "*" in hosts else [*slots, _fallback(table, unknown)]
 
 
+def _held(e: Engine, scope: Scope, caller: Caller, port: int) -> list[Slot]:
+    """A port's table and those of its hosts that are held; nobody answers for all names, or no host is asked for."""
+    table, found = str(port), e.get(held_table, caller, scope.sight, port)
+    unknown = e.get(unknown_of, scope.sidecar, scope.sight)
+    slots = [_slot(ResourceType.ROUTES, table, Call(function=table_body, args=(table,)))]
+    for host, names in found.hosts:
+        slots.append(structs.replace(_host(e, scope, table, host, port, on_demand=True), answers=_asked(table, names)))
+    for group, names in found.unknown:
+        call = Call(function=unknown_body, args=(table, unknown, group, names))
+        slot = _slot(ResourceType.VIRTUAL_HOST, fallback_name(table, unknown, group), call)
+        slots.append(structs.replace(slot, answers=_asked(table, names)))
+    return slots
+
+
+def _asked(table: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{table}/{name}" for name in names)
+
+
 def _unknown_table(unknown: Unknown) -> list[Slot]:
     """The table for requests on ports of which no service is known, and the cluster that they go by."""
     table = UNKNOWN_TABLE
@@ -82,10 +103,12 @@ def _own_table(e: Engine, scope: Scope, host: str, port: int) -> list[Slot]:
     return [_slot(ResourceType.ROUTES, table, call), _host(e, scope, table, host, port)]
 
 
-def _host(e: Engine, scope: Scope, table: str, host: str, port: int) -> Slot:
+def _host(e: Engine, scope: Scope, table: str, host: str, port: int, *, on_demand: bool = False) -> Slot:
     sight = _sight(e, scope, port)
     key = mesh_virtual_service(e, sight, host)
-    client = Client(sight=sight, labels=client_labels(e, key, scope.labels, scope.namespace, host), port=port)
+    client = Client(
+        sight=sight, labels=client_labels(e, key, scope.labels, scope.namespace, host), port=port, on_demand=on_demand
+    )
     call = Call(function=sidecar_host_body, args=(table, host, client, host_headers(scope.own)))
     return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{host}:{port}", call)
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from itertools import combinations, islice
 from typing import cast
 
+from msgspec import structs
+
 from meltemi.core.compose.envoy_filters import KIND
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.patch.apply import ADDED, added_message, apply_patches, named_clusters
@@ -66,7 +68,7 @@ def _changed(slot: Slot, heads: tuple[Patch, ...], scope: Scope) -> Slot:
     refs = tuple((p.origin, p.index) for p in heads if concerns(p, slot.type, slot.name, spot))
     if not refs:
         return slot
-    return Slot(type=slot.type, name=slot.name, body=Call(function=patched_body, args=(slot.body, refs, spot.context)))
+    return structs.replace(slot, body=Call(function=patched_body, args=(slot.body, refs, spot.context)))
 
 
 def spot_of(slot: Slot, scope: Scope) -> Spot:

@@ -22,9 +22,9 @@ def pod_scopes(e: Engine) -> tuple[Scope, ...]:
 
 
 def pod_scope(e: Engine, key: Key) -> Scope | None:
-    """The scope of one pod's proxy; None where it has none, or has ended."""
+    """The scope of one pod's proxy, with all that it may call; None where it has none, or has ended."""
     proxy = e.get(pod_proxy, key)
-    return e.get(scope_of, proxy) if proxy else None
+    return e.get(scope_of, proxy).whole if proxy else None
 
 
 def pod_proxy(e: Engine, key: Key) -> Proxy | None:

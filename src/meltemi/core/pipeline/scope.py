@@ -3,9 +3,11 @@
 Place:  model/proxy Proxy → [pipeline/scope] → pipeline/slots
 """
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 
 from meltemi.core.compose.authorization import authorization_labels
+from meltemi.core.compose.calls import calls_too_many
 from meltemi.core.compose.destination_rules import rule_heads
 from meltemi.core.compose.envoy_filters import filter_labels, filter_sets
 from meltemi.core.compose.gateways import selections
@@ -17,7 +19,7 @@ from meltemi.core.compose.virtual_services import heads
 from meltemi.core.compose.workloads import NETWORK_LABEL, locality_of, workload
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import LOCAL_CLUSTER, Key
-from meltemi.core.model.proxy import Proxy, Role, Scope
+from meltemi.core.model.proxy import DISCOVERY, Caller, Discovery, Proxy, Role, Scope
 from meltemi.core.model.registry.automatic import CAPTURE
 from meltemi.core.pipeline.own_settings import own_settings
 from meltemi.core.view.route import label_names
@@ -47,7 +49,16 @@ def scope_of(e: Engine, proxy: Proxy) -> Scope:
         patches=e.get(filter_sets, proxy.namespace, labels, proxy.metadata),
         named=proxy.role is Role.SIDECAR and metadata.get(CAPTURE, "").lower() == "true",
         own=e.get(own_settings, _pod_of(proxy)),
+        caller=_caller(e, proxy, metadata),
     )
+
+
+def _caller(e: Engine, proxy: Proxy, metadata: Mapping[str, str]) -> Caller | None:
+    """Said when the pod was made (core/inject): a proxy that runs cannot be told to ask for what it held until now."""
+    if proxy.role is not Role.SIDECAR or metadata.get(DISCOVERY) != Discovery.ONDEMAND:
+        return None
+    found = Caller(namespace=proxy.namespace, owner=metadata.get("OWNER") or proxy.id)
+    return None if e.get(calls_too_many, found) else found
 
 
 def _pod_of(proxy: Proxy) -> Key:

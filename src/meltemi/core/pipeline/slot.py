@@ -27,3 +27,5 @@ class Slot(Value, frozen=True, kw_only=True):
     type: ResourceType
     name: str
     body: Call
+    answers: tuple[str, ...] = ()
+    """Of a virtual host on demand: the names that it was asked for by (`TABLE/NAME`)."""

@@ -47,6 +47,11 @@ def fallback_body(e: Engine, table: str, unknown: Unknown) -> Resource:  # every
     return _body(outbound_fallback(table, unknown))
 
 
+def unknown_body(e: Engine, table: str, unknown: Unknown, group: int, names: tuple[str, ...]) -> Resource:  # as above
+    """The virtual host of a sidecar's table on demand for names that nobody has."""
+    return _body(outbound_fallback(table, unknown, group, names))
+
+
 def nobody_body(e: Engine, table: str, port: int) -> Resource:  # every derived function takes the engine
     """The virtual host of a gateway's table for all other names."""
     return _body(nobody(table, port))

@@ -95,6 +95,8 @@ class Chain(Value, frozen=True, kw_only=True):
     match: ChainMatch = ChainMatch()
     table: str = ""
     """Route table of an HTTP chain; empty is a chain of bytes."""
+    on_demand: bool = False
+    """A request whose host is not in the table waits until it is."""
     shares: tuple[Share, ...] = ()
     stat_prefix: str = ""
     tls: ServerTLS | None = None

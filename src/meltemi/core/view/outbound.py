@@ -145,7 +145,16 @@ class _Plan:
 
     def _http(self, table: str, ranges: tuple[str, ...]) -> None:
         match = ChainMatch(ranges=ranges, transport=RAW, protocols=PLAIN_HTTP)
-        self.chains.append(Chain(name=f"{table}-http", match=match, table=table, stat_prefix=f"outbound_{table}"))
+        shared = table == str(self._client.port)
+        self.chains.append(
+            Chain(
+                name=f"{table}-http",
+                match=match,
+                table=table,
+                on_demand=self._client.on_demand and shared,
+                stat_prefix=f"outbound_{table}",
+            )
+        )
 
     def _bytes(self, wish: Wish, *, by_name: bool) -> None:
         key = mesh_virtual_service(self._e, self._client.sight, wish.host)

@@ -53,6 +53,8 @@ class Client(Value, frozen=True, kw_only=True):
     """To which requests are addressed: of the service, or of the Gateway's server."""
     proxy: OwnSettings = OwnSettings()
     """Of listeners only: what its ProxyConfig says for all its requests."""
+    on_demand: bool = False
+    """The table is filled as hosts are called."""
 
     @property
     def namespace(self) -> str:

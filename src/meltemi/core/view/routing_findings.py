@@ -29,8 +29,8 @@ from meltemi.core.model.proxy import Sight
 from meltemi.core.model.registry.service import AppProtocol, Service
 from meltemi.core.model.traffic.common import Destination
 from meltemi.core.view.destination import Target, ports, target
-from meltemi.core.view.virtual_host import claim, domains_of, hosts_at
-from meltemi.core.view.wishes import ANY, Speech, listener_wishes
+from meltemi.core.view.virtual_host import claim, hosts_at, names_of
+from meltemi.core.view.wishes import ANY, Speech, Wish, listener_wishes, wishes
 
 
 def routing_findings(e: Engine) -> tuple[Finding, ...]:
@@ -200,18 +200,23 @@ def _undeclared(found: Service) -> Iterator[Finding]:
 
 def _hidden(e: Engine, found: Service) -> Iterator[Finding]:
     """Connections have one owner per address and port; only names and address ranges tell more of them apart."""
+    own = {(w.address, w.port) for w in e.get(wishes, found.host, False) if _takes_all(w)}
+    if not own:
+        return  # of a large mesh only what shares a listener is looked through
     wanted = e.get(listener_wishes, Sight(namespace=found.namespace))
     for i, port in enumerate(found.ports):
         for address in (ANY, *found.addresses):
-            rivals = [
-                w
-                for w in wanted.get((address, port.number), ())
-                if w.speech in (Speech.TCP, Speech.AUTO) and not w.ranges
-            ]
+            if (address, port.number) not in own:
+                continue
+            rivals = [w for w in wanted.get((address, port.number), ()) if _takes_all(w)]
             if len(rivals) > 1 and found.host in {w.host for w in rivals[1:]} and rivals[0].host != found.host:
                 message = f"connections to {address}:{port.number} go to {rivals[0].host!r}, which is older"
                 tip = "give the service an address of its own, or another port"
                 yield _on(found.origin.key, warning("M3108", at(Path("spec"), "ports", i), message, tip))
+
+
+def _takes_all(wish: Wish) -> bool:
+    return wish.speech in (Speech.TCP, Speech.AUTO) and not wish.ranges
 
 
 def _names_taken(e: Engine, found: Service) -> Iterator[Finding]:
@@ -222,7 +227,7 @@ def _names_taken(e: Engine, found: Service) -> Iterator[Finding]:
         if found.host not in table:
             continue
         wanted = e.get(claim, found.host, sight)
-        own = e.get(domains_of, sight, port.number, found.host)
+        own = e.get(names_of, sight, port.number, found.host)
         lost = [name for name in (*wanted.full, *wanted.others) if name not in own]
         if lost:
             message = f"on port {port.number} another service answers to {', '.join(map(repr, lost))}"

@@ -58,6 +58,15 @@ class Unknown(Value, frozen=True, kw_only=True):
         return "block_all" if self.refused else "allow_any"
 
 
+def egress_hosts(e: Engine, key: Key | None) -> tuple[str, ...]:
+    """The host of the egress proxy of a Sidecar."""
+    found = e.get(sidecar, key) if key else None
+    said = found.outbound_traffic_policy if found else None
+    if key is None or said is None or said.egress_proxy is None:
+        return ()
+    return (target(e, said.egress_proxy, namespace=key.namespace, port=0).host,)
+
+
 def unknown_of(e: Engine, key: Key | None, sight: Sight) -> Unknown:
     """What the Sidecar in force (`key`) says, else the mesh. `sight`: what the workload sees."""
     found = e.get(sidecar, key) if key else None

@@ -7,10 +7,10 @@ A table is called by the port that clients address (`9080`), or `host:port` wher
 by its first bytes. A name may stand in a table once: `table_domains` decides whose it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from meltemi.core.compose.destination_rules import rules_select, selector_names
-from meltemi.core.compose.hosts import covers, is_ip, qualified, short_names
+from meltemi.core.compose.hosts import CLUSTER_DOMAIN, covers, is_ip, qualified, short_names
 from meltemi.core.compose.registry import addresses_of, alias, hosts, real_host, service
 from meltemi.core.compose.sidecars import egress, narrow, sight_at, spoken_at
 from meltemi.core.compose.virtual_services import mesh_hosts, mesh_virtual_service
@@ -18,7 +18,7 @@ from meltemi.core.compose.visibility import rule_destinations, visible, visible_
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
 from meltemi.core.model.proxy import Sight
-from meltemi.core.model.registry.service import AppProtocol, Resolution
+from meltemi.core.model.registry.service import AppProtocol, Resolution, Service
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 from meltemi.core.view.destination import Target, exists
@@ -42,6 +42,8 @@ class VirtualHost(Value, frozen=True, kw_only=True):
     https_only: bool = False
     """Plain HTTP is redirected to https."""
     headers: HostHeaders = HostHeaders()
+    patient: bool = False
+    """Its requests may be silent for as long as they like: what waits for a host in this table may not."""
     needs: frozenset[str] = frozenset()
     """Clusters that exist and that some route names."""
     origin: tuple[Origin, ...] = ()
@@ -137,7 +139,7 @@ def claim(e: Engine, host: str, sight: Sight) -> Claim:
     named = [name for other in others for name in short_names(other, namespace)]
     own = short_names(host, namespace) if found.kubernetes else (host,)
     dotted = () if host.startswith("*") else (f"{host}.",)
-    addresses = tuple(_bare(a) for a in addresses_of(e, found, named=sight.named) if is_ip(a))
+    addresses = _addresses(e, found, named=sight.named)
     each = tuple(f"*.{n}" for n in own) if found.kubernetes and found.headless else ()
     return Claim(
         age=(found.created or "\uffff", host), full=(host,), others=(*dotted, *own[1:], *addresses, *each, *named)
@@ -167,6 +169,76 @@ def table_domains(e: Engine, sight: Sight, port: int) -> Mapping[str, tuple[str,
 def domains_of(e: Engine, sight: Sight, port: int, host: str) -> tuple[str, ...]:
     """The names of one host in one table."""
     return e.get(table_domains, sight, port).get(host, (host,))
+
+
+def owner_of(e: Engine, sight: Sight, port: int, name: str) -> str | None:
+    """Whose virtual host has a name (or wildcard) in one table, found without looking at all of its hosts.
+
+    `table_domains` follows the same rule for all names at once, which is cheaper where all are wanted.
+    """
+    table = e.get(table_set, sight, port)
+    if name in table:
+        return name
+    found = (host for host in _candidates(e, name, sight) if host in table)
+    claims = {host: e.get(claim, host, sight) for host in found}
+    return min(((c.age, host) for host, c in claims.items() if name in c.others), default=((), None))[1]
+
+
+def names_of(e: Engine, sight: Sight, port: int, host: str) -> tuple[str, ...]:
+    """The names of one host in one table."""
+    claimed = e.get(claim, host, sight)
+    others = (n for n in dict.fromkeys(claimed.others) if owner_of(e, sight, port, n) == host)
+    return (*claimed.full, *others)
+
+
+def table_set(e: Engine, sight: Sight, port: int) -> frozenset[str]:
+    """Hosts of one table, to look one up."""
+    return frozenset((*e.get(hosts_at, sight, port), *e.get(free_hosts, sight, port)))
+
+
+def _candidates(e: Engine, name: str, sight: Sight) -> Iterator[str]:
+    """Hosts that could claim a name besides the one that it is the full name of."""
+    yield from e.get(addressed, sight.named).get(name, ())
+    known = e.get(host_set)
+    for host in _full_names(name.removeprefix("*.").removesuffix("."), sight.namespace):
+        if host in known:
+            yield host
+            if e.get(alias, host):
+                yield real_host(e, host)
+
+
+def _full_names(name: str, namespace: str) -> tuple[str, ...]:
+    """Names that one may be a short form of (compose/hosts, `short_names`)."""
+    return (
+        name,
+        f"{name}.{namespace}.svc.{CLUSTER_DOMAIN}",
+        f"{name}.svc.{CLUSTER_DOMAIN}",
+        f"{name}.{CLUSTER_DOMAIN}",
+    )
+
+
+def host_set(e: Engine) -> frozenset[str]:
+    """Every host, to look one up."""
+    return frozenset(e.get(hosts))
+
+
+def addressed(e: Engine, named: bool) -> Mapping[str, tuple[str, ...]]:
+    """Address as it stands in a Host header → services that have it. `named`: as in Sight."""
+    found: dict[str, list[str]] = {}
+    for host in e.get(hosts):
+        for address in e.get(own_addresses, host, named):
+            found.setdefault(address, []).append(host)
+    return {address: tuple(names) for address, names in found.items()}
+
+
+def own_addresses(e: Engine, host: str, named: bool) -> tuple[str, ...]:
+    """A service's own addresses; stands between its many changes and the index."""
+    found = e.get(service, host)
+    return _addresses(e, found, named=named) if found else ()
+
+
+def _addresses(e: Engine, found: Service, *, named: bool) -> tuple[str, ...]:
+    return tuple(_bare(a) for a in addresses_of(e, found, named=named) if is_ip(a))
 
 
 def client_labels(
@@ -204,23 +276,35 @@ def outbound_host(e: Engine, table: str, host: str, client: Client) -> VirtualHo
     origins = [r.origin for r in routes if r.origin] + ([found.origin] if found else [])
     return VirtualHost(
         name=f"{table}/{host}:{port}",
-        domains=("*",) if own_table else e.get(domains_of, sight, port, host),
+        domains=("*",) if own_table else e.get(names_of if client.on_demand else domains_of, sight, port, host),
         routes=routes,
+        patient=client.on_demand,
         needs=needed(e, routes, sight),
         origin=tuple(dict.fromkeys(origins)),
     )
 
 
-def outbound_fallback(table: str, unknown: Unknown) -> VirtualHost:
-    """Who answers for names that nobody in a sidecar's table has: the original destination, a proxy, or an error."""
-    name, label = f"{table}/{unknown.label}", unknown.label
+def outbound_fallback(
+    table: str, unknown: Unknown, group: int | None = None, names: tuple[str, ...] = ("*",)
+) -> VirtualHost:
+    """Who answers for names that nobody in a sidecar's table has: the original destination, a proxy, or an error.
+
+    On demand there is no answer to all names: those that were called are named, in groups.
+    """
+    label = unknown.label
+    name = fallback_name(table, unknown, group)
     if unknown.refused:
         refusal = Route(name=label, answer=Answer(status=502), retry=None)
-        return VirtualHost(name=name, domains=("*",), routes=(refusal,))
+        return VirtualHost(name=name, domains=names, routes=(refusal,))
     to = Target(host="", port=0, fixed=unknown.of_requests)
     pass_on = Route(name=label, splits=(Split(to=to),), retry=None)
     needs = frozenset((DYNAMIC,)) if unknown.resolves_names else unknown.needs
-    return VirtualHost(name=name, domains=("*",), routes=(pass_on,), needs=needs)
+    return VirtualHost(name=name, domains=names, routes=(pass_on,), patient=group is not None, needs=needs)
+
+
+def fallback_name(table: str, unknown: Unknown, group: int | None = None) -> str:
+    """Name of that virtual host."""
+    return f"{table}/{unknown.label}" if group is None else f"{table}/{unknown.label}-{group}"
 
 
 def nobody(table: str, port: int) -> VirtualHost:

@@ -30,6 +30,8 @@ class Send(Value, frozen=True, kw_only=True):
     nonce: str
     resources: tuple[Resource, ...] = ()
     removed: tuple[str, ...] = ()
+    answered: tuple[str, ...] = ()
+    """Names of virtual hosts that the proxy asked for on demand: it has what there is for them, be it nothing."""
 
 
 class Refused(Value, frozen=True, kw_only=True):

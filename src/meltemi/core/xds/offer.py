@@ -28,6 +28,9 @@ class Offer:
     refusals: Refusals = field(default_factory=Refusals)
     resources: dict[ResourceType, Names] = field(default_factory=lambda: {kind: {} for kind in ResourceType})
 
+    answers: Mapping[str, str] | None = None
+    """On demand: a name that the workload has called (`xds/asked`) → the virtual host for it. A name that is not here
+    is being looked for. None: everything is offered already, and nothing is looked for."""
     generation: int = 0
     """Grows with every change."""
     refused: dict[Id, Refused] = field(default_factory=dict[Id, Refused])
@@ -61,6 +64,13 @@ class Offer:
             if self._put(resource):
                 changed.setdefault(resource.type, set()).add(resource.name)
         return changed
+
+    def answer(self, answers: Mapping[str, str]) -> set[str]:
+        """On demand: what answers to which names. Returns the names of which that is new."""
+        before, self.answers = self.answers or {}, answers
+        news = {name for name, to in answers.items() if before.get(name) != to}
+        self.generation += bool(news)
+        return news
 
     def refuse(self, refused: Refused) -> dict[ResourceType, set[str]]:
         """A proxy refuses what is offered: offer what was before, if it is known. Returns as `update`."""

@@ -6,14 +6,18 @@ Make before break: what names a cluster is sent only when the proxy has acknowle
 cluster is removed only when nothing that the proxy holds names it, and no request under way may come back to it.
 
 What Envoy does, and this answers (docs/envoy.md): a cluster that is sent again needs its endpoints again; virtual
-hosts are asked for once, without names, for all route tables together, and a table waits for its first ones; a response
+hosts are asked for once, without names, for all route tables together, and a table waits for its first ones (on demand
+one is asked for by name, once, when a request comes for it); a response
 that is refused may have been taken in part or not at all.
 Source: Envoy, "xDS REST and gRPC protocol", incremental xDS.
 """
 
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.xds.asked import NOTHING, asked_name
 from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
 from meltemi.core.xds.holdings import Holdings
 from meltemi.core.xds.offer import Offer
@@ -75,7 +79,8 @@ class Stream:
 
     def is_at_rest(self) -> bool:
         """Whether nothing is under way and nothing waits."""
-        return not any(one.dirty or one.in_flight or one.apart or one.unsure for one in self._types.values())
+        states = self._types.values()
+        return not any(one.dirty or one.in_flight or one.apart or one.unsure or one.asked for one in states)
 
     @property
     def timed(self) -> bool:
@@ -168,9 +173,11 @@ class Stream:
         state.dirty |= offered.keys() | request.initial.keys()
 
     def _subscribe(self, request: Request, state: Subscription, now: float) -> None:
-        for name in request.subscribe:
-            if name == "*":
-                continue
+        wanted = [name for name in request.subscribe if name != "*"]
+        if request.type is VIRTUAL_HOST:
+            state.asked = (state.asked | set(wanted)) - set(request.unsubscribe)
+            return
+        for name in wanted:
             state.names.add(name)
             state.dirty.add(name)
             state.absent.discard(name)
@@ -266,7 +273,28 @@ class Stream:
             state = self._types[kind]
             if state.subscribed and (state.dirty or (kind is VIRTUAL_HOST and self._new_tables())):
                 effects += self._send(kind, state, now)
-        return effects
+        hosts = self._types[VIRTUAL_HOST]
+        return [*effects, *self._answer(hosts)] if hosts.asked else effects
+
+    def _answer(self, hosts: Subscription) -> list[Effect]:
+        """Requests that wait for virtual hosts go on when the proxy holds these. It asks for a name only once, so each
+        is answered, also where there is nothing."""
+        ready = {name for name in hosts.asked if self._is_answered(hosts, name)}
+        if not ready:
+            return []
+        hosts.asked -= ready
+        answer = self._respond(VIRTUAL_HOST, hosts, {})
+        return [structs.replace(answer, answered=tuple(sorted(ready)))]
+
+    def _is_answered(self, hosts: Subscription, asked: str) -> bool:
+        name, answers = asked_name(asked), self.offer.answers
+        if name is None or answers is None:
+            return True
+        to = answers.get(name)
+        if to is None:
+            return False  # it is being looked for
+        version = self._version(VIRTUAL_HOST, to)
+        return version is None or hosts.held.get(to) == version or self._is_excused(VIRTUAL_HOST, to)
 
     def _send(self, kind: ResourceType, state: Subscription, now: float) -> list[Effect]:
         put: dict[str, Resource | None] = {}
@@ -336,7 +364,7 @@ class Stream:
             if table in told:
                 self._started_tables.add(table)
             elif all(self._is_excused(VIRTUAL_HOST, one.name) for one in self._hosts_of(table)):
-                put[f"{table}/none"] = None
+                put[f"{table}/{NOTHING}"] = None
                 self._started_tables.add(table)
 
     def _hosts_of(self, table: str) -> list[Resource]:

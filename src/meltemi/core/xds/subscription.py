@@ -27,6 +27,8 @@ class Subscription:
     """Names in a response of several that was refused: the proxy may have taken them, or not."""
     absent: set[str] = field(default_factory=set[str])
     """Names that were asked for and answered with "there is none"."""
+    asked: set[str] = field(default_factory=set[str])
+    """Names that were asked for on demand and are not answered yet."""
     dirty: set[str] = field(default_factory=set[str])
     in_flight: dict[str, dict[str, Resource | None]] = field(default_factory=dict[str, dict[str, Resource | None]])
     """Nonce → name → what was sent; None for a removal."""
