@@ -25,7 +25,7 @@ OLD_ROUTING = SAMPLES / "0.8.0/samples/bookinfo/routing"
 
 SETTLED = frozenset({
     "VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Service", "PeerAuthentication", "Sidecar",
-    "EnvoyFilter",
+    "EnvoyFilter", "AuthorizationPolicy", "WasmPlugin", "TrafficExtension",
 })  # fmt: skip
 """Kinds that proxies acknowledge."""
 OFFLINE = ("validate", "compile", "x")

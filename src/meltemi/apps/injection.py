@@ -1,6 +1,7 @@
 """The injector with what the mesh says at the moment.
 
-Place:  apps · engine (MeshConfig, ProxyConfigs) → [injection] → core/inject; called by servers/api and servers/webhook
+Place:  apps · engine (MeshConfig, ProxyConfigs, EnvoyFilters) → [injection] → core/inject
+        called by servers/api and servers/webhook
 """
 
 from collections.abc import Mapping
@@ -13,11 +14,14 @@ from meltemi.core.compose.proxy_configs import as_fields, layers, proxy_config
 from meltemi.core.compose.registry import hosts
 from meltemi.core.engine.engine import Engine
 from meltemi.core.inject.config import InjectConfig
-from meltemi.core.inject.inject import Injection, inject
+from meltemi.core.inject.inject import Injection, applied, inject
+from meltemi.core.inject.patch import operations
 from meltemi.core.inject.proxy_config import merged
 from meltemi.core.model.document import Key
 from meltemi.core.model.mesh import MeshConfig
-from meltemi.core.model.proxy import Discovery
+from meltemi.core.model.proxy import Discovery, Proxy, Role
+from meltemi.core.pipeline.bootstrap import VARIABLE, bootstrap_text
+from meltemi.core.pipeline.proxies import PROXY, node_metadata
 
 Tree = dict[str, Any]
 
@@ -39,7 +43,28 @@ class Injector:
         metadata: Tree = pod.get("metadata") or {}
         labels: Mapping[str, str] = metadata.get("labels") or {}
         config = self._config(namespace, tuple(sorted(labels.items())))
-        return inject(pod, namespace=namespace, namespace_labels=namespace_labels, config=config)
+        answer = inject(pod, namespace=namespace, namespace_labels=namespace_labels, config=config)
+        return self._with_bootstrap(pod, answer, namespace)
+
+    def _with_bootstrap(self, pod: Tree, answer: Injection, namespace: str) -> Injection:
+        """The proxy is told of what EnvoyFilters change of what its Envoy starts with."""
+        if answer.patch is None:
+            return answer
+        changed = applied(pod, answer.patch)
+        spec: Tree = changed["spec"]
+        every: list[Tree] = [*spec["containers"], *(spec.get("initContainers") or ())]
+        own = next(one for one in every if one["name"] == PROXY)
+        said = {one["name"]: one["value"] for one in own["env"] if one.get("value")}
+        proxy = Proxy(
+            role=Role.ROUTER if "router" in own["args"] else Role.SIDECAR,
+            id="",
+            namespace=namespace,
+            labels=tuple(sorted(changed["metadata"]["labels"].items())),
+            metadata=node_metadata(said, namespace),
+        )
+        if text := bootstrap_text(self._engine, proxy):
+            own["env"].append({"name": VARIABLE, "value": text})
+        return msgspec.structs.replace(answer, patch=tuple(operations(pod, changed)))
 
     def _config(self, namespace: str, labels: tuple[tuple[str, str], ...]) -> InjectConfig:
         settings, found = mesh(self._engine), layers(self._engine, namespace, labels)

@@ -26,6 +26,7 @@ from meltemi.core.xds.events import Refused, Request
 from meltemi.core.xds.refusals import Refusals
 from meltemi.ports.calls import CallMemory
 from meltemi.ports.refusals import RefusalMemory
+from meltemi.shell.left_out import left_out
 from meltemi.shell.measures import Measures
 from meltemi.shell.session import ScopeHolder, Session, proxy_of, refusal
 from meltemi.version import VERSION
@@ -93,6 +94,8 @@ class Publisher:
         self._holders: dict[Scope, ScopeHolder] = {}
         self._of_cell: dict[Cell, set[ScopeHolder]] = {}
         self._sessions: dict[Session, Identity] = {}
+        self._left_out: dict[Session, tuple[Finding, ...]] = {}
+        """What each proxy was started without, because its Envoy refuses it."""
         self._complete = asyncio.Event()
         self._answered = asyncio.Event()
         self._revision = self._settling = 0
@@ -139,10 +142,11 @@ class Publisher:
         holder.sessions.add(session)
         self._remember()
         self._sessions[session] = identity
+        self._left_out[session] = left_out(node)
         log.info("connected", proxy=proxy.id)
 
         def close() -> None:
-            del self._sessions[session]
+            del self._sessions[session], self._left_out[session]
             session.stream.close()
             self._engine.unwatch(self._derive.scope_of, session.proxy)
             self._leave(session, session.holder)
@@ -169,6 +173,7 @@ class Publisher:
             except Exception as problem:  # a fault of ours in one function must not hide what all others say
                 self._failed((self._derive.findings, ()), problem, self._failures)
         refused = dict.fromkeys(refusal(one) for session in self._sessions for one in session.refused())
+        refused |= dict.fromkeys(one for found in self._left_out.values() for one in found)
         return (*self._findings, *refused, *(_failure(cell, why) for cell, why in self._failures.items()))
 
     async def wait_for(self, revision: int) -> None:

@@ -1,4 +1,4 @@
-"""docs/reference/fields.md: every field of networking and security, and the test that shows it by traffic.
+"""docs/reference/fields.md: every field of networking, security and extensions, and the test that shows it by traffic.
 
 Place:  tests/e2e/fields · written by scripts/reference, held by tests/unit/docs/test_fields_page
 """
@@ -13,7 +13,7 @@ from typing import Any
 from e2e.fields.golden import GOLDEN
 from e2e.fields.shown import SHOWN
 from meltemi.core.check.effect import WITHOUT_EFFECT
-from meltemi.core.model.kinds import NETWORKING, SECURITY, kind_of
+from meltemi.core.model.kinds import EXTENSIONS, NETWORKING, SECURITY, kind_of
 from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.value import Value
 from meltemi.core.parse.decode import fields_of, json_name
@@ -22,7 +22,9 @@ from meltemi.core.parse.mesh import IDLE
 KINDS = (
     *("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry", "EnvoyFilter"),
     *("WorkloadGroup", "ProxyConfig", "MeshConfig", "AuthorizationPolicy", "RequestAuthentication"),
+    *("WasmPlugin", "TrafficExtension"),
 )
+GROUPS = (NETWORKING, SECURITY, EXTENSIONS)
 HEAD = """\
 # Fields, and what shows them
 
@@ -54,7 +56,7 @@ def fields(kind: str) -> list[str]:
     """Every field of a kind that holds a value itself, sorted."""
     if kind == "MeshConfig":
         return sorted({_once(path) for path in _leaves(MeshConfig, "", ())} - {"rest"})
-    found = kind_of(NETWORKING, kind) or kind_of(SECURITY, kind)
+    found = next((one for group in GROUPS if (one := kind_of(group, kind))), None)
     if found is None or found.content is None:
         raise ValueError(kind)
     return sorted({_once(path) for path in _leaves(found.content, "", ())})

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from e2e.fields.conftest import enter
 from e2e.fields.shown import shows
 from e2e.fields.world import World
 from e2e.mesh import Mesh, eventually
@@ -20,7 +21,7 @@ LUA = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
 MANAGER = "envoy.filters.network.http_connection_manager"
 ECHO = "echo.default.svc.cluster.local"
 CLIENT, SERVER = "workloadSelector: {labels: {app: client}}\n", "workloadSelector: {labels: {app: echo}}\n"
-PATCHES = "configPatches[]."
+PATCHES, PATCHED = "configPatches[].", "spec.configPatches"
 GATEWAY = (
     "selector: {istio: ingressgateway}\n"
     "servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [shop.example.com]}]"
@@ -406,3 +407,47 @@ def test_what_matches_nothing_is_told(world: World) -> None:
 
     apply(world, patch("CLUSTER", "cluster: {}", "REMOVE"), spec="workloadSelector: {labels: {app: nobody}}\n")
     assert told(world.mesh) == [("M2709", "spec")]
+
+
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: booted, labels: {app: booted}}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: app, image: curlimages/curl, command: [/bin/sleep, infinity]}]
+"""
+
+
+def says(word: str) -> str:
+    """A listener that is there from the start."""
+    answer = "type.googleapis.com/envoy.extensions.filters.network.direct_response.v3.Config"
+    text = f"name: say, typed_config: {{'@type': {answer}, response: {{inline_string: \"{word}\\n\"}}}}"
+    here = "address: {socket_address: {address: 127.0.0.1, port_value: 7790}}"
+    return f"static_resources: {{listeners: [{{name: said, {here}, filter_chains: [{{filters: [{{{text}}}]}}]}}]}}"
+
+
+def test_what_envoy_starts_with(world: World) -> None:
+    """What is refused of it is left out alone; a running proxy keeps what it was started with."""
+    booted = "workloadSelector: {labels: {app: booted}}\n"
+    broken = "static_resources: {clusters: [{name: broken, type: STATIC, lb_policy: CLUSTER_PROVIDED}]}"
+    gateways = patch("BOOTSTRAP", "context: GATEWAY", "MERGE", broken)
+    apply(
+        world,
+        patch("BOOTSTRAP", "context: ANY", "MERGE", says("first")),
+        patch("BOOTSTRAP", "context: SIDECAR_OUTBOUND", "MERGE", broken),
+        gateways,
+        spec=booted,
+    )
+    world.mesh.apply_text(POD)
+    try:
+        world.mesh.run("wait", "pod/booted", "--timeout", "60s")
+        inside = enter(world.mesh, "booted")
+        assert inside.line("", 7790, to="127.0.0.1") == "first"
+        inside.close()
+        assert eventually(lambda: sorted(told(world.mesh)) == [("M2708", f"{PATCHED}[2]"), ("M9001", f"{PATCHED}[1]")])
+
+        apply(world, patch("BOOTSTRAP", "context: ANY", "MERGE", says("second")), spec=booted)
+        assert told(world.mesh) == [("M2712", f"{PATCHED}[0]")]
+    finally:
+        world.mesh.run("delete", "pod", "booted")

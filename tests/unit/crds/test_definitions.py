@@ -16,7 +16,7 @@ from meltemi.core.parse.documents import Parsed, parse
 SAMPLES = Path(__file__).parents[4] / "shared/conformance/samples/given"
 ALL = {one["metadata"]["name"]: one for one in definitions(describe, old=True)}
 OPAQUE = "x-kubernetes-preserve-unknown-fields"
-FREE = {"EnvoyFilter": {"value"}}
+FREE = {"EnvoyFilter": {"value"}, "WasmPlugin": {"pluginConfig"}, "TrafficExtension": {"pluginConfig"}}
 """Fields in the words of others."""
 
 

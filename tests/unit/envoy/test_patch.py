@@ -110,7 +110,7 @@ PLACES = {
     #                      operation, filter, more                     → the neighbour before, after
     "before":             (("INSERT_BEFORE", ROUTER, ""),                None, ROUTER),
     "before of old name": (("INSERT_BEFORE", "envoy.router", ""),        None, ROUTER),
-    "after":              (("INSERT_AFTER", CORS, ""),                   CORS, "inbound.authentication"),
+    "after":              (("INSERT_AFTER", CORS, ""),                   CORS, "inbound.extensions-authn"),
     "first":              (("INSERT_FIRST", "", ""),                     "", "inbound.shown"),
     "after nothing said": (("INSERT_AFTER", "", ""),                     None, ROUTER),
     "before nothing":     (("INSERT_BEFORE", "", ""),                    "", "inbound.shown"),
@@ -119,7 +119,7 @@ PLACES = {
     "after authz":        (("ADD", "", ", filterClass: AUTHZ"),          "inbound.allow", None),
     "before stats":       (("ADD", "", ", filterClass: STATS"),          None, ROUTER),
     "by Istio's name":    (("INSERT_AFTER", "envoy.filters.http.rbac", ""), "inbound.custom", None),
-    "replaced":           (("REPLACE", CORS, ""),                        "inbound.peer", "inbound.authentication"),
+    "replaced":           (("REPLACE", CORS, ""),                        "inbound.peer", "inbound.extensions-authn"),
 }
 # fmt: on
 

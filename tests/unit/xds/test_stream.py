@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
+from meltemi.core.model.document import Key, Origin
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.model.units import Seconds
 from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
@@ -322,3 +325,15 @@ def test_a_new_stream_answers_all_that_was_asked_for_on_the_old_one() -> None:
 
     assert answered(told) == ["80/a", "80/a:80"]
     assert names(told) == ["-80/none"]
+
+
+def test_extensions_that_documents_shape_go_alone() -> None:
+    """Sent again after a refusal they would be acknowledged: see docs/envoy.md."""
+    kind = ResourceType.EXTENSION
+    origin = (Origin(key=Key(group="", kind="K", namespace="n", name="d")),)
+    shaped = [replace(made(kind, name), origin=origin) for name in ("b", "d")]
+    proxy = Proxy(*shaped, made(kind, "a"), made(kind, "c"))
+
+    sent = [names([one]) for one in proxy.ask(kind, "a", "b", "c", "d")]
+
+    assert sorted(sent) == [["a", "c"], ["b"], ["d"]]

@@ -29,6 +29,26 @@ _POLICY = {
 _SERVER_TLS = "DownstreamTlsContext.common_tls_context"
 _HCM = "HttpConnectionManager"
 
+_CODE = {
+    "selector": "which proxies get it",
+    "targetRef": "which proxies get it",
+    "phase": f"place in {_HCM}.http_filters",
+    "priority": "place in ExecuteFilterAction.filter_chain",
+    "match": "ExtensionWithMatcher.xds_matcher",
+}
+_WASM = {
+    "": "filters.http.wasm.v3.Wasm",
+    "url": "VmConfig.code.local.filename",
+    "sha256": "nothing",
+    "image": "nothing",
+    "verificationKey": "nothing",
+    "pluginConfig": "wasm.v3.PluginConfig.configuration",
+    "pluginName": "wasm.v3.PluginConfig.root_id",
+    "failStrategy": "wasm.v3.PluginConfig.failure_policy",
+    "vmConfig": "VmConfig.environment_variables",
+    "type": "filters.http.wasm.v3.Wasm, filters.network.wasm.v3.Wasm",
+}
+
 PLACES: dict[str, dict[str, str]] = {
     "VirtualService": {
         "hosts": "VirtualHost.domains, FilterChainMatch.server_names",
@@ -142,8 +162,12 @@ PLACES: dict[str, dict[str, str]] = {
         "jwtRules[].spaceDelimitedClaims": "JwtProvider.normalize_payload_in_metadata",
         "jwtRules[].presence": "JwtRequirement",
     },
-    "WasmPlugin": {"": "filters.http.wasm.v3.Wasm"},
-    "TrafficExtension": {"": "filters.http.wasm.v3.Wasm, filters.http.lua.v3.Lua"},
+    "WasmPlugin": {**_CODE, **_WASM},
+    "TrafficExtension": {
+        **_CODE,
+        **{f"wasm.{name}" if name else "wasm": place for name, place in _WASM.items()},
+        "lua": "filters.http.lua.v3.Lua.default_source_code",
+    },
     "MeshConfig": {
         "proxyListenPort": "Listener virtualOutbound.address",
         "proxyInboundListenPort": "Listener virtualInbound.address",

@@ -4,11 +4,11 @@ Place:  apps/reference · [texts_policies] → kind_page
 """
 
 _WASM = {
-    "url": "Where the module is: `file://`, `http(s)://`, `oci://`",
-    "sha256": "Of the module; another one is refused",
+    "url": "Where the module is: `file://` and a path in the proxy; from elsewhere nothing is fetched",
+    "sha256": "Of the module; nobody compares it",
     "image_pull_secret": "Secret with the registry's password",
     "verification_key": "Key by which the module is signed",
-    "plugin_config": "What the module is told, as it likes",
+    "plugin_config": "What the module is told: it gets this as JSON",
     "plugin_name": "What the module is called",
 }
 _PHASED = {"priority": "Of several in one phase the highest first"}

@@ -80,8 +80,6 @@ def _check_patch(entry: EnvoyConfigObjectPatch, value: Tree, path: Path) -> Iter
         tip = f"write 'applyTo', one of {', '.join(sorted(POSSIBLE))}"
         yield error("M2702", path, "it is not said what is patched", tip)
         return
-    if target is ApplyTo.BOOTSTRAP:
-        yield warning("M1303", at(path, "applyTo"), "BOOTSTRAP has no effect yet", "annotations and ProxyConfig set it")
     if entry.patch is None:
         yield error("M2013", path, "'patch' is missing", "add 'patch: …'")
     else:

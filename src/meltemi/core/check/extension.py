@@ -7,13 +7,11 @@ Source: Istio, pkg/config/validation, validateWasmPlugin* and ValidateTrafficExt
 import re
 from collections.abc import Iterator
 
-from meltemi.core.check.names import check_port, check_selector
-from meltemi.core.check.report import ROOT, at, error, required
-from meltemi.core.check.target_refs import check_target_refs
+from meltemi.core.check.names import check_port
+from meltemi.core.check.report import ROOT, at, error, required, warning
+from meltemi.core.check.target_refs import check_place
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
-from meltemi.core.model.security.peer_authentication import WorkloadSelector
-from meltemi.core.model.traffic.common import PolicyTargetReference
 from meltemi.core.model.traffic.extension import (
     EnvValueSource,
     TrafficExtension,
@@ -34,19 +32,14 @@ _NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 def check_wasm_plugin(plugin: WasmPlugin) -> Iterator[Finding]:
     """For whom, and what."""
-    single = (plugin.target_ref,) if plugin.target_ref else ()
-    if single and plugin.target_refs:
-        yield error(
-            "M2710", at(ROOT, "targetRef"), "'targetRef' and 'targetRefs' exclude each other", "keep 'targetRefs'"
-        )
-    yield from _check_place(plugin.selector, (*single, *plugin.target_refs), "targetRef" if single else "targetRefs")
+    yield from check_place(plugin.selector, plugin.target_ref, plugin.target_refs)
     yield from _check_match(plugin.match, at(ROOT, "match"))
     yield from _check_wasm(plugin, ROOT)
 
 
 def check_traffic_extension(extension: TrafficExtension) -> Iterator[Finding]:
     """For whom, and either a module or a script."""
-    yield from _check_place(extension.selector, extension.target_refs, "targetRefs")
+    yield from check_place(extension.selector, None, extension.target_refs)
     yield from _check_match(extension.match, at(ROOT, "match"))
     if extension.wasm:
         yield from _check_wasm(extension.wasm, at(ROOT, "wasm"))
@@ -54,16 +47,6 @@ def check_traffic_extension(extension: TrafficExtension) -> Iterator[Finding]:
         yield from _check_lua(extension.lua.inline_code, at(ROOT, "lua"))
     else:
         yield error("M2013", ROOT, "there is nothing to run", "write 'wasm' or 'lua'")
-
-
-def _check_place(
-    selector: WorkloadSelector | None, refs: tuple[PolicyTargetReference, ...], name: str
-) -> Iterator[Finding]:
-    if selector:
-        yield from check_selector(selector.match_labels, at(ROOT, "selector", "matchLabels"))
-    if selector and refs:
-        yield error("M2710", at(ROOT, name), f"'selector' and {name!r} exclude each other", "keep one of the two")
-    yield from check_target_refs(refs, at(ROOT, name))
 
 
 def _check_match(selectors: tuple[TrafficSelector, ...], path: Path) -> Iterator[Finding]:
@@ -78,6 +61,7 @@ def _check_wasm(wasm: WasmConfig, path: Path) -> Iterator[Finding]:
         yield error(
             "M2710", at(path, "sha256"), f"{wasm.sha256!r} is no SHA-256", "write its 64 digits: 0 to 9, a to f"
         )
+    yield from _check_reach(wasm, path)
     if len(wasm.plugin_name) > MAX_NAME:
         yield error("M2710", at(path, "pluginName"), f"the name is longer than {MAX_NAME} characters")
     if wasm.vm_config:
@@ -94,6 +78,15 @@ def _check_url(url: str, path: Path) -> Iterator[Finding]:
         yield error("M2710", at(path, "url"), f"modules cannot be fetched from {scheme}://", tip)
     elif _NO_ESCAPE.search(url):
         yield error("M2710", at(path, "url"), f"{url!r} is no URL", "'%' is followed by two hexadecimal digits")
+
+
+def _check_reach(wasm: WasmConfig, path: Path) -> Iterator[Finding]:
+    """Modules that no proxy can get."""
+    scheme, found, _ = wasm.url.partition("://")
+    if not wasm.url or scheme == "file" or (found and scheme not in SCHEMES):
+        return
+    tip = "mount the file into the proxies, and write 'file:///PATH'"
+    yield warning("M2711", at(path, "url"), "modules are not fetched: 'failStrategy' decides about traffic", tip)
 
 
 def _check_env(config: VmConfig, path: Path) -> Iterator[Finding]:

@@ -269,6 +269,24 @@ _LATER: tuple[Page, ...] = (
             "`http://`, `https://` or `file://`; a script has at most 64 KiB; a selector or targets say for whom."
         ),
     ),
+    (
+        "M2711",
+        "warning",
+        "module that is not fetched",
+        (
+            "Proxies run modules that they have as files (`file://`): nothing is fetched from servers or registries.\n"
+            "Where a module cannot be had, `failStrategy` decides. See docs/guide/extensions.md."
+        ),
+    ),
+    (
+        "M2712",
+        "info",
+        "proxies started without a change",
+        (
+            "An EnvoyFilter changes what Envoy starts with (`BOOTSTRAP`), which is settled when a pod is made.\n"
+            "Proxies that run already have it when their pods are made anew."
+        ),
+    ),
 )
 
 _MESH: tuple[Page, ...] = (

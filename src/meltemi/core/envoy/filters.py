@@ -55,6 +55,12 @@ DENY = Place(name="deny")
 ALLOW = Place(name="allow")
 POLICY = Place(name="policy")
 """May they, asked of adapters."""
+EXTENSIONS_AUTHN = Place(name="extensions-authn")
+"""Code of users that runs before who asks is known."""
+EXTENSIONS_AUTHZ = Place(name="extensions-authz")
+"""Before it is decided whether they may."""
+EXTENSIONS = Place(name="extensions")
+"""After that, before requests are counted."""
 NETWORK_CUSTOM = Place(name="custom", network=True)
 NETWORK_PROVIDER = Place(name="provider", network=True)
 NETWORK_AUDIT = Place(name="audit", network=True)
@@ -66,11 +72,13 @@ DECIDING = (CUSTOM, PROVIDER, AUDIT, DENY, ALLOW)
 """Authorization of requests, in Istio's order of evaluation."""
 NETWORK_DECIDING = (NETWORK_CUSTOM, NETWORK_PROVIDER, NETWORK_AUDIT, NETWORK_DENY, NETWORK_ALLOW)
 
+CODE = (EXTENSIONS_AUTHN, EXTENSIONS_AUTHZ, EXTENSIONS)
+"""Where code of users runs (envoy/extension)."""
 _SERVING = (AUTHENTICATION, *DECIDING, POLICY, *NETWORK_DECIDING, NETWORK_POLICY)
 PLACES: dict[Side, tuple[Place, ...]] = {
-    Side.INBOUND: (SHOWN, PEER, *_SERVING),
-    Side.OUTBOUND: (POLICY, NETWORK_POLICY),
-    Side.GATEWAY: (SHOWN, *_SERVING),
+    Side.INBOUND: (SHOWN, PEER, *_SERVING, *CODE),
+    Side.OUTBOUND: (POLICY, NETWORK_POLICY, *CODE),
+    Side.GATEWAY: (SHOWN, *_SERVING, *CODE),
 }
 """Who serves authenticates and authorizes, never who calls."""
 
@@ -91,6 +99,7 @@ KINDS: dict[Place, tuple[type[pb.Message], ...]] = {
     POLICY: (pb.HTTPRBAC, pb.ExtAuthz),
     NETWORK_PROVIDER: (pb.NetworkRBAC, pb.NetworkExtAuthz),
     NETWORK_POLICY: (pb.NetworkRBAC, pb.NetworkExtAuthz),
+    **dict.fromkeys(CODE, (pb.HTTPRBAC, pb.ExtensionWithMatcher)),
 }
 """What may come to stand in a place: Envoy refuses everything else. In all others: RBAC alone."""
 
@@ -107,7 +116,8 @@ def http_filters(
         *wait,  # before all that reads the route
         *_slots((SHOWN, PEER), side),  # before anything is answered
         _http(CORS, pb.Cors()),  # before who asks: a preflight carries no token and must not need one
-        *_slots((AUTHENTICATION, *DECIDING, POLICY), side),  # who asks is found first: all others read it
+        *_slots((EXTENSIONS_AUTHN, AUTHENTICATION), side),  # who asks is found first: all others read it
+        *_slots((EXTENSIONS_AUTHZ, *DECIDING, POLICY, EXTENSIONS), side),
         *translate,
         _http("envoy.filters.http.grpc_stats", _grpc_stats()),
         _http(FAULT, pb.HTTPFault()),  # after policy: an injected fault must not hide a denial
@@ -119,11 +129,12 @@ def http_filters(
 
 def network_filters(side: Side) -> list[pb.Filter]:
     """What stands before the last filter of a chain of bytes."""
-    return [
-        pb.Filter(name=place.extension(side), config_discovery=_discovery(place))
-        for place in PLACES[side]
-        if place.network
-    ]
+    return [discovered(place.extension(side), _kinds(place)) for place in PLACES[side] if place.network]
+
+
+def discovered(name: str, kinds: tuple[type[pb.Message], ...]) -> pb.Filter:
+    """A filter of bytes that is filled by an extension."""
+    return pb.Filter(name=name, config_discovery=_discovery(kinds))
 
 
 def extension(place: Place, side: Side, config: pb.Message | None = None) -> pb.TypedExtensionConfig:
@@ -145,12 +156,15 @@ def _http(name: str, config: pb.Message) -> pb.HttpFilter:
 def _slots(places: tuple[Place, ...], side: Side) -> list[pb.HttpFilter]:
     """The filters of those places that a side has."""
     return [
-        pb.HttpFilter(name=place.extension(side), config_discovery=_discovery(place))
+        pb.HttpFilter(name=place.extension(side), config_discovery=_discovery(_kinds(place)))
         for place in places
         if place in PLACES[side]
     ]
 
 
-def _discovery(place: Place) -> pb.ExtensionConfigSource:
-    kinds = KINDS.get(place) or ((pb.NetworkRBAC,) if place.network else (pb.HTTPRBAC,))
+def _kinds(place: Place) -> tuple[type[pb.Message], ...]:
+    return KINDS.get(place) or ((pb.NetworkRBAC,) if place.network else (pb.HTTPRBAC,))
+
+
+def _discovery(kinds: tuple[type[pb.Message], ...]) -> pb.ExtensionConfigSource:
     return pb.ExtensionConfigSource(config_source=pb.ads(), type_urls=[pb.type_url(kind) for kind in kinds])

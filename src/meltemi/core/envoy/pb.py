@@ -61,6 +61,12 @@ from envoy.extensions.clusters.dynamic_forward_proxy.v3.cluster_pb2 import (
     ClusterConfig as DynamicForwardCluster,
 )
 from envoy.extensions.common.dynamic_forward_proxy.v3.dns_cache_pb2 import DnsCacheConfig
+from envoy.extensions.common.matching.v3.extension_matcher_pb2 import ExtensionWithMatcher
+from envoy.extensions.filters.http.composite.v3.composite_pb2 import (
+    Composite,
+    ExecuteFilterAction,
+    FilterChainConfiguration,
+)
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors, CorsPolicy
 from envoy.extensions.filters.http.dynamic_forward_proxy.v3.dynamic_forward_proxy_pb2 import (
     FilterConfig as DynamicForwardProxy,
@@ -80,10 +86,12 @@ from envoy.extensions.filters.http.jwt_authn.v3.config_pb2 import (
     JwtRequirementAndList,
     JwtRequirementOrList,
 )
+from envoy.extensions.filters.http.lua.v3.lua_pb2 import Lua
 from envoy.extensions.filters.http.on_demand.v3.on_demand_pb2 import OnDemand
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC as HTTPRBAC
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2 import Config as SetFilterState
+from envoy.extensions.filters.http.wasm.v3.wasm_pb2 import Wasm as HTTPWasm
 from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 import HttpInspector
 from envoy.extensions.filters.listener.original_dst.v3.original_dst_pb2 import OriginalDst
 from envoy.extensions.filters.listener.proxy_protocol.v3.proxy_protocol_pb2 import (
@@ -100,6 +108,7 @@ from envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.sni_dynamic_f
     FilterConfig as SniDynamicForwardProxy,
 )
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from envoy.extensions.filters.network.wasm.v3.wasm_pb2 import Wasm as NetworkWasm
 from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import (
     HeaderMutation as EarlyHeaderMutation,
 )
@@ -128,6 +137,7 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import (
     HttpProtocolOptions as UpstreamHttpOptions,
 )
+from envoy.extensions.wasm.v3.wasm_pb2 import FailurePolicy, PluginConfig
 from envoy.service.runtime.v3.rtds_pb2 import Runtime
 from envoy.type.matcher.v3.metadata_pb2 import MetadataMatcher
 from envoy.type.matcher.v3.path_pb2 import PathMatcher
@@ -141,7 +151,7 @@ from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
-from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
+from google.protobuf.wrappers_pb2 import BoolValue, StringValue, UInt32Value
 from xds.core.v3.extension_pb2 import TypedExtensionConfig as XdsExtension
 from xds.type.matcher.v3.matcher_pb2 import Matcher
 
@@ -165,6 +175,7 @@ __all__ = [
     "ClusterLoadAssignment",
     "ClusterWeight",
     "CommonTlsContext",
+    "Composite",
     "ConfigSource",
     "Cors",
     "CorsPolicy",
@@ -178,17 +189,22 @@ __all__ = [
     "DynamicForwardRoute",
     "EarlyHeaderMutation",
     "Endpoint",
+    "ExecuteFilterAction",
     "ExtAuthz",
     "ExtensionConfigSource",
+    "ExtensionWithMatcher",
+    "FailurePolicy",
     "FileAccessLog",
     "Filter",
     "FilterChain",
+    "FilterChainConfiguration",
     "FilterChainMatch",
     "FractionalPercent",
     "GrpcService",
     "GrpcStats",
     "GrpcWeb",
     "HTTPFault",
+    "HTTPWasm",
     "HashPolicy",
     "HeaderMatcher",
     "HeaderMutation",
@@ -213,12 +229,14 @@ __all__ = [
     "ListenerFilterChainMatchPredicate",
     "Locality",
     "LocalityLbEndpoints",
+    "Lua",
     "Matcher",
     "Message",
     "Metadata",
     "MetadataMatcher",
     "NetworkExtAuthz",
     "NetworkRBAC",
+    "NetworkWasm",
     "OnDemand",
     "OrMatcher",
     "OriginalDst",
@@ -226,6 +244,7 @@ __all__ = [
     "PathMatcher",
     "Percent",
     "Permission",
+    "PluginConfig",
     "PreviousHostsPredicate",
     "PreviousPrioritiesConfig",
     "Principal",
@@ -257,6 +276,7 @@ __all__ = [
     "SocketAddress",
     "StatusCode",
     "StringMatcher",
+    "StringValue",
     "Struct",
     "SubjectAltNameMatcher",
     "TcpKeepalive",

@@ -148,6 +148,10 @@ _EFFECTIVE = (
         group=SECURITY,
         versions=("v1", "v1beta1"),
     ),
+    *(
+        _mesh(kind.__name__, f"{kind.__name__.lower()}s", "", kind, group=EXTENSIONS, versions=("v1alpha1",))
+        for kind in (WasmPlugin, TrafficExtension)
+    ),
     _kube("Namespace", "namespaces", Namespace, "ns", namespaced=False),
     _kube("Service", "services", Service, "svc"),
     _kube("Endpoints", "endpoints", Endpoints, "ep"),
@@ -173,12 +177,6 @@ _EFFECTIVE = (
     _kube("CronJob", "cronjobs", CronJob, "cj", group="batch", versions=("v1", "v1beta1")),
 )
 
-_READ: dict[tuple[str, str], type[Value]] = {
-    (EXTENSIONS, "WasmPlugin"): WasmPlugin,
-    (EXTENSIONS, "TrafficExtension"): TrafficExtension,
-}
-"""Kinds without effect whose content is read nevertheless: their faults are told."""
-
 _KNOWN = tuple(
     Kind(
         group=group,
@@ -189,7 +187,6 @@ _KNOWN = tuple(
         short_names=short_names,
         namespaced=namespaced,
         role=KindRole.LATER,
-        content=_READ.get((group, kind)),
     )
     for group, kind, versions, plural, short_names, namespaced in LATER
 )

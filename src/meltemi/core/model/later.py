@@ -9,8 +9,6 @@ Row = tuple[str, str, tuple[str, ...], str, tuple[str, ...], bool]
 
 _ISTIO: tuple[Row, ...] = (
     ("telemetry.istio.io", "Telemetry", ("v1", "v1alpha1"), "telemetries", ("telemetry",), True),
-    ("extensions.istio.io", "WasmPlugin", ("v1alpha1",), "wasmplugins", (), True),
-    ("extensions.istio.io", "TrafficExtension", ("v1alpha1",), "trafficextensions", (), True),
     ("install.istio.io", "IstioOperator", ("v1alpha1",), "istiooperators", ("iop", "io"), True),
     ("rbac.istio.io", "ServiceRole", ("v1alpha1",), "serviceroles", (), True),
     ("rbac.istio.io", "ServiceRoleBinding", ("v1alpha1",), "servicerolebindings", (), True),

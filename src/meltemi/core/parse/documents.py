@@ -201,8 +201,6 @@ def _content(tree: dict[str, Tree], kind: Kind, faults: Faults) -> Value | None:
             tip = did_you_mean(name, _TOP)
             faults.error("M1101", field(Path(""), name), f"unknown field {name!r}", tip, about_name=True)
     spec = tree.get("spec")
-    if spec is None and kind.role is KindRole.LATER and "metadata" in tree:
-        faults.error("M2013", Path(""), "'spec' is missing", "add 'spec: …'")
     return decode(kind.content, {} if spec is None else spec, Path("spec"), faults, strict=True)
 
 

@@ -1,6 +1,7 @@
-"""The extensions in a scope's filter chains: what security and policy decide.
+"""The extensions in a scope's filter chains: what security and policy decide, and code of users.
 
-Place:  view/{authorization,strict,tokens}, envoy/{authorization,strict,tokens} → [pipeline/extensions] → pipeline/slots
+Place:  view/{authorization,strict,tokens}, envoy/{authorization,strict,tokens}, pipeline/traffic_extensions
+        → [pipeline/extensions] → pipeline/slots
 """
 
 from meltemi.core.compose.authorization import Applied, Policies, origins, policies_of
@@ -37,6 +38,7 @@ from meltemi.core.model.security.authorization_policy import Action
 from meltemi.core.pipeline.authorizers import custom_body, nobody, provider_body
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
+from meltemi.core.pipeline.traffic_extensions import code_calls, network_slots
 from meltemi.core.view.authorization import Policy, policies
 from meltemi.core.view.strict import demand
 from meltemi.core.view.tokens import tokens
@@ -55,10 +57,10 @@ RULES: dict[Place, Action] = {
 
 
 def extension_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
-    """One extension for each place on each side of the proxy."""
-    decided = _decided(e, scope)
+    """One extension for each place on each side of the proxy, and filters of bytes."""
+    decided = _decided(e, scope) | code_calls(e, scope, SIDES[scope.role])
     places = [(place, side) for side in SIDES[scope.role] for place in PLACES[side]]
-    return tuple(
+    fixed = (
         Slot(
             type=ResourceType.EXTENSION,
             name=place.extension(side),
@@ -66,6 +68,7 @@ def extension_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
         )
         for place, side in places
     )
+    return (*fixed, *network_slots(e, scope))
 
 
 def _decided(e: Engine, scope: Scope) -> dict[tuple[Place, Side], Call]:

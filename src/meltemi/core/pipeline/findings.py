@@ -1,7 +1,7 @@
 """What the mesh has to say across documents.
 
 Place:  view/{routing,destination,sidecar,workload,proxy,peer,credential}_findings,
-        pipeline/{patch,authorization}_findings
+        pipeline/{patch,authorization}_findings, pipeline/bootstrap
         → [pipeline/findings] → API, status, `compile`
 """
 
@@ -10,6 +10,7 @@ from typing import cast
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.finding import Finding
 from meltemi.core.pipeline.authorization_findings import authorization_findings
+from meltemi.core.pipeline.bootstrap import bootstrap_findings
 from meltemi.core.pipeline.patch_findings import patch_findings
 from meltemi.core.view.credential_findings import credential_findings
 from meltemi.core.view.destination_findings import destination_findings
@@ -28,6 +29,7 @@ def findings(e: Engine) -> tuple[Finding, ...]:
     unsound = cast("tuple[Finding, ...]", e.read(("unsound",)) or ())
     makers = (
         patch_findings,
+        bootstrap_findings,
         destination_findings,
         routing_findings,
         sidecar_findings,

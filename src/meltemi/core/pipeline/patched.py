@@ -17,6 +17,7 @@ from typing import cast
 from msgspec import structs
 
 from meltemi.core.compose.envoy_filters import KIND
+from meltemi.core.compose.extension import KINDS as CODE
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.patch.apply import ADDED, added_message, apply_patches, named_clusters
 from meltemi.core.model.document import Key, Origin
@@ -34,6 +35,7 @@ Refs = tuple[Ref, ...]
 Refused = tuple[tuple[str, str], ...]
 """(version, Envoy's words), oldest first."""
 
+CHANGING = (KIND, *CODE)
 TRIALS = 64
 """So many ways to leave changes out are tried; then all of one resource's are."""
 _INBOUND = ("virtualInbound", "inbound|", "InboundPassthroughCluster")
@@ -84,7 +86,12 @@ def spot_of(slot: Slot, scope: Scope) -> Spot:
 
 def is_patched(resource: Resource) -> bool:
     """Whether a resource has changes, so that it is they that Envoy may refuse."""
-    return any(origin.key.kind == KIND for origin in resource.origin)
+    return any(origin.key.kind in CHANGING for origin in resource.origin)
+
+
+def refused_versions(e: Engine, type_: ResourceType, name: str) -> dict[str, str]:
+    """Version → Envoy's words, of the versions of a resource that were refused."""
+    return dict(cast("Refused | None", e.read(("refused", type_, name))) or ())
 
 
 def refused_input(resource: Resource) -> tuple[str, ResourceType, str]:
@@ -107,23 +114,23 @@ def outcome(e: Engine, base: Call, refs: Refs, context: PatchContext) -> Outcome
     if plain is None:
         return None
     changes = tuple(p for p in (e.get(patch, origin.key, i) for origin, i in refs) if p is not None)
-    said = dict(cast("Refused | None", e.read(("refused", plain.type, plain.name))) or ())
+    said = refused_versions(e, plain.type, plain.name)
     whole = _made(plain, changes, context)
     if whole.resource is None or whole.resource.version not in said:
         return whole
     if plain.version in said:
         return whole  # they are not to blame
     reason = said[whole.resource.version]
-    for left_out in _choices(whole.made, changes):
+    for left_out in choices(tuple(p.origin for p in changes if p.origin in whole.made)):
         kept = _made(plain, tuple(p for p in changes if p.origin not in left_out), context).resource
         if kept is None or kept.version not in said:
             return Outcome(resource=kept, made=whole.made, refused=tuple((o, reason) for o in left_out))
     return Outcome(resource=plain, made=whole.made, refused=tuple((o, reason) for o in sorted(whole.made)))
 
 
-def _choices(made: frozenset[Origin], changes: tuple[Patch, ...]) -> Iterator[tuple[Origin, ...]]:
+def choices(made: tuple[Origin, ...]) -> Iterator[tuple[Origin, ...]]:
     """What may be left out, the fewest first and of these the last: which one Envoy means it does not say."""
-    order = [p.origin for p in reversed(changes) if p.origin in made]
+    order = made[::-1]
     several = (left_out for count in range(1, len(order)) for left_out in combinations(order, count))
     yield from islice(several, TRIALS)
 

@@ -3,6 +3,8 @@
 Place:  model/kube/pod → [pipeline/proxies] → pipeline/patch_findings; shell/doors says the same of a connected one
 """
 
+from collections.abc import Mapping
+
 from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Document, Key
@@ -38,7 +40,7 @@ def pod_proxy(e: Engine, key: Key) -> Proxy | None:
 def proxy_of(found: Document[Pod]) -> Proxy:
     """What the pod says, not what its Envoy claims."""
     own = [c for c in (*found.spec.spec.containers, *found.spec.spec.init_containers) if c.name == PROXY]
-    said = {e.name.removeprefix(META): e.value for c in own for e in c.env if e.name.startswith(META) and e.value}
+    said = {e.name: e.value for c in own for e in c.env}
     address = found.spec.status.pod_ip
     return Proxy(
         role=Role.ROUTER if any("router" in c.args for c in own) else Role.SIDECAR,
@@ -46,5 +48,11 @@ def proxy_of(found: Document[Pod]) -> Proxy:
         namespace=found.key.namespace,
         addresses=(address,) if address else (),
         labels=tuple(sorted(found.meta.labels)),
-        metadata=tuple(sorted({**said, "NAMESPACE": found.key.namespace, "ISTIO_VERSION": ISTIO_VERSION}.items())),
+        metadata=node_metadata(said, found.key.namespace),
     )
+
+
+def node_metadata(variables: Mapping[str, str], namespace: str) -> tuple[tuple[str, str], ...]:
+    """What the node of a proxy says of itself, from the environment of its container."""
+    said = {n.removeprefix(META): v for n, v in variables.items() if n.startswith(META) and v}
+    return tuple(sorted({**said, "NAMESPACE": namespace, "ISTIO_VERSION": ISTIO_VERSION}.items()))

@@ -10,6 +10,7 @@ from meltemi.core.compose.authorization import authorization_labels
 from meltemi.core.compose.calls import calls_too_many
 from meltemi.core.compose.destination_rules import rule_heads
 from meltemi.core.compose.envoy_filters import filter_labels, filter_sets
+from meltemi.core.compose.extension import extension_labels, network_code
 from meltemi.core.compose.gateways import selections
 from meltemi.core.compose.peer_authentication import peer_selectors
 from meltemi.core.compose.request_authentication import token_labels
@@ -22,6 +23,7 @@ from meltemi.core.model.document import LOCAL_CLUSTER, Key
 from meltemi.core.model.proxy import DISCOVERY, Caller, Discovery, Proxy, Role, Scope
 from meltemi.core.model.registry.automatic import CAPTURE
 from meltemi.core.pipeline.own_settings import own_settings
+from meltemi.core.view.extension import network_sets
 from meltemi.core.view.route import label_names
 from meltemi.core.view.tcp_route import connection_labels
 from meltemi.core.view.traffic_policy import failover_labels
@@ -46,7 +48,10 @@ def scope_of(e: Engine, proxy: Proxy) -> Scope:
         locality=locality_of(dict(proxy.labels)),
         ip_families=_families(proxy.addresses),
         interception=metadata.get("INTERCEPTION_MODE", "") or "REDIRECT",
-        patches=e.get(filter_sets, proxy.namespace, labels, proxy.metadata),
+        patches=(
+            *e.get(network_sets, e.get(network_code, proxy.namespace, labels)),
+            *e.get(filter_sets, proxy.namespace, labels, proxy.metadata),
+        ),
         named=proxy.role is Role.SIDECAR and metadata.get(CAPTURE, "").lower() == "true",
         own=e.get(own_settings, _pod_of(proxy)),
         caller=_caller(e, proxy, metadata),
@@ -76,7 +81,7 @@ def selecting_labels(e: Engine) -> frozenset[str]:
     found = (
         {name for h in e.get(rule_heads) for name, _ in h.selector} | e.get(peer_selectors) | e.get(sidecar_selectors)
     )
-    found |= e.get(filter_labels) | e.get(authorization_labels) | e.get(token_labels)
+    found |= e.get(extension_labels) | e.get(filter_labels) | e.get(authorization_labels) | e.get(token_labels)
     found |= {name for chosen in e.get(selections) for name, _ in chosen.selector}
     for h in e.get(heads):
         found |= e.get(label_names, h.key) | e.get(connection_labels, h.key)

@@ -1,6 +1,6 @@
 """What is patched of what a scope gets: the decisions that need no more than names.
 
-Place:  compose/envoy_filters, model/traffic/envoy_filter → [view/patches] → envoy/patch, pipeline/patched
+Place:  compose/envoy_filters, view/extension → [view/patches] → envoy/patch, pipeline/patched
 Source: Istio, reference, "EnvoyFilter"; pilot, networking/core/envoyfilter (INSERT on what has no order is ADD; an
         added listener or cluster for ANY context is for callers and gateways)
 """
@@ -9,6 +9,7 @@ from msgspec import structs
 
 from meltemi.core.check.report import ROOT, at
 from meltemi.core.compose.envoy_filters import envoy_filter
+from meltemi.core.compose.extension import GROUP as EXTENSIONS
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
 from meltemi.core.model.proxy import PatchSet
@@ -26,6 +27,7 @@ from meltemi.core.model.traffic.envoy_filter import (
 )
 from meltemi.core.model.tree import Free
 from meltemi.core.model.value import Value
+from meltemi.core.view.extension import ALL_PORTS, DECIDING, SIDES, Code, code, reach
 
 _INSERTS = (Operation.INSERT_AFTER, Operation.INSERT_BEFORE, Operation.INSERT_FIRST)
 _ORDERED = (ApplyTo.HTTP_FILTER, ApplyTo.NETWORK_FILTER, ApplyTo.HTTP_ROUTE, ApplyTo.LISTENER_FILTER)
@@ -46,6 +48,8 @@ class Patch(Value, frozen=True, kw_only=True):
     cluster: ClusterMatch | None = None
     filter_class: FilterClass = FilterClass.UNSPECIFIED
     value: Free = NO_VALUE
+    extension: str = ""
+    """Name of an extension that fills the filter that is put in, in place of a value."""
 
 
 class Spot(Value, frozen=True, kw_only=True):
@@ -58,6 +62,8 @@ class Spot(Value, frozen=True, kw_only=True):
 
 def patches_in(e: Engine, key: Key) -> tuple[Patch, ...]:
     """All changes of one document."""
+    if key.group == EXTENSIONS:
+        return _of_code(e, key)
     spec = e.get(envoy_filter, key)
     return tuple(_settled(key, i, one) for i, one in enumerate(spec.config_patches)) if spec else ()
 
@@ -79,6 +85,38 @@ def _settled(key: Key, index: int, written: EnvoyConfigObjectPatch) -> Patch:
         filter_class=written.patch.filter_class if written.patch else FilterClass.UNSPECIFIED,
         value=(written.patch.value if written.patch else None) or NO_VALUE,
     )
+
+
+def _of_code(e: Engine, key: Key) -> tuple[Patch, ...]:
+    """A filter of bytes comes into the chains of the ports that it is for."""
+    found = e.get(code, key)
+    if found is None or not found.network:
+        return ()
+    first = found.phase in DECIDING
+    wanted: list[tuple[PatchContext, ListenerMatch | None]] = []
+    for side in SIDES:
+        ports = e.get(reach, key, side)
+        if ports == ALL_PORTS:
+            wanted.append((side, None))
+        else:
+            wanted += [(side, ListenerMatch(port_number=port)) for port in ports or ()]
+    return tuple(
+        Patch(
+            origin=found.origin,
+            index=i,
+            apply_to=ApplyTo.NETWORK_FILTER,
+            operation=Operation.INSERT_FIRST if first else Operation.ADD,
+            context=side,
+            listener=listener,
+            extension=extension_name(found),
+        )
+        for i, (side, listener) in enumerate(wanted)
+    )
+
+
+def extension_name(found: Code) -> str:
+    """The name of the extension that is one filter of bytes."""
+    return f"{found.origin.key.kind.lower()}/{found.name}"
 
 
 def patch(e: Engine, key: Key, index: int) -> Patch | None:

@@ -318,7 +318,11 @@ class Stream:
         return self._responses(kind, state, put)
 
     def _responses(self, kind: ResourceType, state: Subscription, put: dict[str, Resource | None]) -> list[Effect]:
-        parts = [{name: put.pop(name) for name in sorted(group) if name in put} for group in state.apart]
+        """Extensions that documents shape go alone: Envoy acknowledges what it has refused, if it is sent again."""
+        lone = [
+            {name} for name, resource in put.items() if kind is ResourceType.EXTENSION and resource and resource.origin
+        ]
+        parts = [{name: put.pop(name) for name in sorted(group) if name in put} for group in (*state.apart, *lone)]
         effects: list[Effect] = [self._respond(kind, state, part) for part in parts if part]
         state.apart = [group for group in state.apart if group & state.dirty]
         if put:

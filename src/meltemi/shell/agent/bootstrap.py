@@ -5,7 +5,6 @@ Source: ports and names are Istio's: admin 15000, metrics 15090, readiness 15021
         `sds-grpc`
 """
 
-import json
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -84,11 +83,6 @@ def bootstrap(settings: Settings) -> Json:
             ]
         },
     }
-
-
-def as_text(settings: Settings) -> str:
-    """The bootstrap as Envoy's `-c` file."""
-    return json.dumps(bootstrap(settings), indent=1)
 
 
 def _ads() -> Json:

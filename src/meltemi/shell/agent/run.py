@@ -4,6 +4,7 @@ Place:  shell/agent · apps/agent → [run]
 """
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncGenerator
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meltemi.shell.agent import drain, metrics, probes
-from meltemi.shell.agent.bootstrap import as_text
+from meltemi.shell.agent.bootstrap import bootstrap
 from meltemi.shell.agent.envoy import Envoy, command
 from meltemi.shell.agent.health import Health
 from meltemi.shell.agent.http import Request, Response, serve
 from meltemi.shell.agent.log import log
+from meltemi.shell.agent.overlay import overlaid
 from meltemi.shell.agent.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Agent:
         # Asked for both families, Python fails where the kernel has IPv6 switched off.
         everywhere = "::" if ":" in self._settings.address else "0.0.0.0"
         server = await serve(self._answer, host=everywhere, port=self._settings.status_port)
-        envoy = Envoy(command(self._settings, self._write_bootstrap()), started=self._health.forget)
+        envoy = Envoy(command(self._settings, await self._write_bootstrap()), started=self._health.forget)
         async with server, self._identified(), asyncio.TaskGroup() as tasks:
             running = tasks.create_task(self._run_envoy(envoy), name="envoy")
             await self._end.wait()
@@ -77,11 +79,11 @@ class Agent:
             await asyncio.sleep(_LOOK_EVERY)
         await envoy.run()
 
-    def _write_bootstrap(self) -> Path:
+    async def _write_bootstrap(self) -> Path:
         file = Path(self._settings.config_path) / "envoy-rev.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
-        file.write_text(as_text(self._settings))
+        file.write_text(json.dumps(await overlaid(self._settings, bootstrap(self._settings), file), indent=1))
         return file
 
     async def _answer(self, request: Request) -> Response:

@@ -7,7 +7,7 @@ Source: Istio's names of flags, variables and fields of ProxyConfig
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -61,6 +61,8 @@ class Settings:
     config_path: str = CONFIG_PATH
     runtime: Mapping[str, str] = field(default_factory=dict[str, str])
     """Envoy's runtime values, by name."""
+    bootstrap: Sequence[Mapping[str, Any]] = ()
+    """Changes of what Envoy starts with (overlay)."""
     flush_seconds: float = 1.0
     """How late, at most, a request is seen in a log; Istio's."""
     flush_kilobytes: int = 0
@@ -103,6 +105,7 @@ def read(*, role: str, domain: str, env: Mapping[str, str] = os.environ, **flags
         sds_socket=env.get("MELTEMI_SDS_SOCKET", SDS_SOCKET),
         identity=read_identity(env, seconds(env["SECRET_TTL"]) if "SECRET_TTL" in env else None),
         runtime=cast("dict[str, str]", proxy.get("runtimeValues") or {}),
+        bootstrap=json.loads(env.get("MELTEMI_BOOTSTRAP") or "[]"),
         flush_seconds=seconds(proxy.get("fileFlushInterval", "1s")),
         flush_kilobytes=int(proxy.get("fileFlushMinSizeKb") or 0),
         mark=int(env.get("MELTEMI_PROXY_MARK", "0")),

@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import TypeVar, cast
 
 from meltemi.core.envoy import pb
+from meltemi.core.envoy.extension import NETWORK_KINDS
+from meltemi.core.envoy.filters import discovered
 from meltemi.core.messages.patched import patched_type
 from meltemi.core.messages.read import read
 from meltemi.core.model.document import Origin
@@ -23,6 +25,8 @@ Hits = set[Origin]
 
 def value_of(patch: Patch) -> pb.Message:
     """What a change says, as a message of its own. Sound documents describe one."""
+    if patch.extension:
+        return discovered(patch.extension, NETWORK_KINDS)
     made = type(_value(patch.apply_to, patch.value))()
     made.CopyFrom(_value(patch.apply_to, patch.value))
     return made

@@ -7,7 +7,7 @@ from collections.abc import MutableSequence, Sequence
 from typing import TypeVar, cast
 
 from meltemi.core.envoy import pb
-from meltemi.core.envoy.filters import ALLOW, AUTHENTICATION, Side
+from meltemi.core.envoy.filters import ALLOW, AUTHENTICATION, EXTENSIONS_AUTHN, EXTENSIONS_AUTHZ, Side
 from meltemi.core.envoy.hcm import FILTER as MANAGER
 from meltemi.core.envoy.hcm import filter_of
 from meltemi.core.envoy.patch.edit import Hits, edited, replace_all, value_of
@@ -21,7 +21,11 @@ AnyFilter = TypeVar("AnyFilter", pb.ListenerFilter, pb.Filter, pb.HttpFilter)
 ROUTER = "envoy.filters.http.router"
 _LAST = frozenset({ROUTER, MANAGER, TCP_PROXY})
 """Nothing may follow these: Envoy would refuse it."""
-_AFTER = {FilterClass.AUTHN: AUTHENTICATION, FilterClass.AUTHZ: ALLOW}
+_AFTER = {
+    FilterClass.AUTHN: (AUTHENTICATION, EXTENSIONS_AUTHN),
+    FilterClass.AUTHZ: (ALLOW, EXTENSIONS_AUTHZ),
+}
+"""The place behind which a class begins; the second where the first is not, on the side of who calls."""
 
 
 def patch_listener_filters(written: pb.Listener, patches: Sequence[Patch], hits: Hits) -> None:
@@ -106,8 +110,7 @@ def _merge(one: AnyFilter, patch: AnyFilter) -> bool:
 
 def _end(items: Sequence[AnyFilter], patch: Patch) -> int:
     """Where an added filter stands: by its class, else before what must be the last."""
-    place = _AFTER.get(patch.filter_class)
-    if place is not None:
+    for place in _AFTER.get(patch.filter_class, ()):
         names = {place.extension(side) for side in Side}
         found = next((i for i, one in enumerate(items) if one.name in names), None)
         if found is not None:

@@ -1,6 +1,6 @@
-"""WasmPlugin and TrafficExtension: code that proxies run. Both are read and have no effect yet.
+"""WasmPlugin and TrafficExtension: code that proxies run.
 
-Place:  model/traffic → check/extension
+Place:  model/traffic → check/extension, compose/extension
 API:    extensions.istio.io v1alpha1
 """
 
