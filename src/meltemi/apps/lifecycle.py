@@ -67,6 +67,9 @@ class Options(Value, frozen=True, kw_only=True):
     certificate_life: float | None = None
     """Seconds."""
     discovery: str | None = None
+    keys_every: float | None = None
+    """Seconds."""
+    keys_from: tuple[str, ...] = ()
     mesh_config: Path | None = None
     kube: bool = False
     """Run from a real Kubernetes API server."""
@@ -161,6 +164,8 @@ class Lifecycle:
             "certificate_life": options.certificate_life,
             "egress_gateway": options.egress_gateway,
             "discovery": options.discovery,
+            "keys_every": options.keys_every,
+            "keys_from": list(options.keys_from),
             "image_maps": [str(path.absolute()) for path in options.images],
         }
         return {name: value for name, value in said.items() if value}

@@ -126,6 +126,10 @@ class Publisher:
         self._measures.settled(time.monotonic() - start)
         self.answered()
 
+    def refresh(self) -> None:
+        """An input changed that is in no store."""
+        self.settle(self._revision)
+
     def complete(self) -> None:
         """Every store has told all that exists: streams may be answered from now on."""
         self._complete.set()
@@ -339,7 +343,7 @@ class Publisher:
         self._tell(holder, holder.offer.refuse(refused))
         self._remember()
         if self._take_back(refused):
-            self.settle(self._revision)
+            self.refresh()
 
     def _take_back(self, refused: Refused) -> bool:
         """What was changed in Envoy's own words is derived anew, without the change that is refused."""

@@ -33,7 +33,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
         written = (HERE / "manifests" / "client.yaml").read_text()
         placed.write_text(written.replace("labels: {app: client}\n", "labels: {app: client, istio-locality: eu.a}\n"))
         files = [HERE / "manifests" / "echo.yaml", placed, HERE / "manifests" / "fields.yaml"]
-        found.up("--images", images, *(word for file in files for word in ("-f", file)))
+        found.up("--keys-every", "1s", "--images", images, *(word for file in files for word in ("-f", file)))
         yield found
     finally:
         found.down()

@@ -6,6 +6,7 @@ Colour is written only to a terminal: click takes it out elsewhere.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -66,6 +67,19 @@ def echo_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     for line in lines:
         click.echo("   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+class NetworkType(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  (generic from click 8.4 on only)
+    """A network as `192.0.2.0/24` or `2001:db8::/32`; gives it as text."""
+
+    name = "network"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Raises click's usage error for anything else."""
+        try:
+            return str(ip_network(value))
+        except ValueError as fault:
+            self.fail(f"{value!r} is no network: {fault}", param, ctx)
 
 
 class SpanType(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  (generic from click 8.4 on only)

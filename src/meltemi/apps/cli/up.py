@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from meltemi.apps.cli.output import SpanType, output_option
+from meltemi.apps.cli.output import NetworkType, SpanType, output_option
 from meltemi.apps.cli.state import network_options, state_option
 
 
@@ -43,6 +43,13 @@ from meltemi.apps.cli.state import network_options, state_option
     type=click.Choice(["full", "ondemand", "auto"]),
     help="what sidecars hold: everything, what their workloads call, or either by size  [default: auto]",
 )
+@click.option("--keys-every", type=SpanType(), help="how often keys of tokens are fetched  [default: 20m]")
+@click.option(
+    "--keys-from",
+    multiple=True,
+    type=NetworkType(),
+    help="let keys of tokens be fetched from this network, although it is of this machine or its link",
+)
 @click.option("--timeout", default=120.0, show_default=True, help="seconds that everything may take to come up")
 @click.pass_context
 def command(
@@ -65,6 +72,8 @@ def command(
     xds_tls_port: int | None,
     certificate_life: float | None,
     discovery: str | None,
+    keys_every: float | None,
+    keys_from: tuple[str, ...],
     timeout: float,
 ) -> None:
     """Start, apply, wait; then return or stay in the foreground."""
@@ -87,6 +96,8 @@ def command(
         xds_tls_port=xds_tls_port,
         certificate_life=certificate_life,
         discovery=discovery,
+        keys_every=keys_every,
+        keys_from=keys_from,
     )
     mesh = lifecycle.Lifecycle(options, say=lambda text: click.echo(text, err=True))
     mesh.prepare()

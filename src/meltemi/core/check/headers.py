@@ -15,12 +15,6 @@ from meltemi.core.model.traffic.virtual_service import HeaderOperations, Headers
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 """Source: RFC 9110, 5.1, token."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_CLAIM = "@request.auth.claims"
-
-
-def is_claim(name: str) -> bool:
-    """A match on a claim of a token, written where a header's name stands."""
-    return name.lower().startswith((_CLAIM + ".", _CLAIM + "["))
 
 
 def is_authority(name: str) -> bool:

@@ -1,12 +1,13 @@
-"""Rules for JSON Web Key Sets that are written into a document.
+"""Rules for JSON Web Key Sets.
 
-Place:  [check/jwks] → check/request_authentication, shell/jwks
+Place:  [check/jwks] → check/request_authentication, view/tokens, shell/jwks
 Source: RFC 7517, RFC 7518 section 6, RFC 8037
 """
 
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterator
 from typing import cast
 
@@ -19,7 +20,9 @@ MAX_SET = 1 << 20
 """Characters."""
 MEMBERS = {"RSA": ("n", "e"), "EC": ("x", "y"), "OKP": ("x",), "oct": ("k",)}
 """Kind of key → members that are numbers as base64url."""
-PRIVATE = {"RSA": ("d",), "EC": ("d",), "OKP": ("d",), "oct": ()}
+_BASE64URL = re.compile(r"[-_A-Za-z0-9]+={0,2}\Z")
+PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
+"""Members of private keys of all kinds that have a public half."""
 
 
 def check_jwks(text: str, path: Path) -> Iterator[Finding]:
@@ -53,18 +56,25 @@ def _check_key(key: Tree, i: int, path: Path) -> Iterator[Finding]:
         yield error("M2912", path, f"key {i} is of no known kind", f"known: {', '.join(MEMBERS)}")
         return
     for name in MEMBERS[kind]:
-        if not _is_number(key.get(name)):
+        if bytes_of(key.get(name)) is None:
             yield error("M2912", path, f"{name!r} of key {i} ({kind}) is missing or no base64url")
-    if any(name in key for name in PRIVATE[kind]):
+    if public_half(key) != key:
         message = f"key {i} is a private one: who reads the configuration can sign tokens"
         yield warning("M2913", path, message, "replace the key, and write its public half only")
 
 
-def _is_number(written: Tree) -> bool:
-    if not isinstance(written, str) or not written:
-        return False
+def public_half(key: Tree) -> Tree:
+    """A key without what would let its readers sign tokens; a shared secret has nothing else."""
+    if not isinstance(key, dict) or key.get("kty") == "oct":
+        return key
+    return {name: value for name, value in key.items() if name not in PRIVATE}
+
+
+def bytes_of(written: Tree) -> bytes | None:
+    """What a member says as base64url; None where it does not."""
+    if not isinstance(written, str) or not _BASE64URL.match(written):
+        return None
     try:
-        base64.b64decode(written + "=" * (-len(written) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return True
+        return base64.urlsafe_b64decode(written + "=" * (-len(written) % 4))
+    except binascii.Error:
+        return None

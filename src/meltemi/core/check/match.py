@@ -6,7 +6,7 @@ Place:  model/traffic → [check/match] → view/match → envoy/match
 from collections.abc import Iterator
 
 from meltemi.core.check.gateway_names import MESH, check_gateway_names
-from meltemi.core.check.headers import check_header_name, is_claim
+from meltemi.core.check.headers import check_header_name
 from meltemi.core.check.names import (
     check_labels,
     check_port,
@@ -21,6 +21,7 @@ from meltemi.core.check.report import at, error, required, warning
 from meltemi.core.check.values import check_match
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
+from meltemi.core.model.security.attribute import claim_path
 from meltemi.core.model.traffic.common import StringMatch
 from meltemi.core.model.traffic.virtual_service import (
     HTTPMatchRequest,
@@ -47,7 +48,7 @@ def check_http_match(match: HTTPMatchRequest, path: Path) -> Iterator[Finding]:
 def _check_headers(matches: tuple[tuple[str, StringMatch], ...], path: Path, *, present: bool) -> Iterator[Finding]:
     """`present`: the expression `*` asks whether the header is there at all."""
     for name, value in matches:
-        if not is_claim(name):
+        if not claim_path(name):
             yield from check_header_name(name, at(path, name))
         if not (present and value.regex == "*"):
             yield from check_match(value, at(path, name))

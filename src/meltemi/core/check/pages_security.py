@@ -127,6 +127,37 @@ SECURITY: tuple[tuple[str, str, str, str], ...] = (
         ),
     ),
     (
+        "M2915",
+        "warning, or info before the first fetch",
+        "keys are not fetched",
+        (
+            "The control plane fetches an issuer's keys from `jwksUri`, or where its discovery document\n"
+            "(`ISSUER/.well-known/openid-configuration`) says. It did not get them, for the reason given. The last\n"
+            "keys that came stay in force, also over a restart; where none ever came the issuer's tokens are\n"
+            "refused. It tries again by itself. Addresses of this machine or of its link are not asked unless\n"
+            "`meltemi up --keys-from` allows it; redirects are followed three times, never from https to http."
+        ),
+    ),
+    (
+        "M2916",
+        "warning",
+        "keys over plain HTTP",
+        (
+            "Whoever is on the way between the control plane and the server can put keys of his own in place of the\n"
+            "issuer's, and then sign tokens. Use `https`."
+        ),
+    ),
+    (
+        "M2917",
+        "info",
+        "key is not used",
+        (
+            "A key of a fetched set cannot verify a token and is left out; the others count. Usable are RSA (2048 to\n"
+            "8192 bits), EC (P-256, P-384, P-521) and OKP (Ed25519) with an algorithm that fits; a shared secret\n"
+            "(`oct`) that can be fetched is none."
+        ),
+    ),
+    (
         "M2918",
         "error",
         "value that cannot be matched",

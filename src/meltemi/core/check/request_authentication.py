@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from meltemi.core.check.headers import check_header_name
 from meltemi.core.check.jwks import check_jwks
-from meltemi.core.check.report import ROOT, at, error, required
+from meltemi.core.check.report import ROOT, at, error, required, warning
 from meltemi.core.check.target_refs import check_place
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
@@ -56,6 +56,10 @@ def _check_keys(rule: JWTRule, path: Path) -> Iterator[Finding]:
         yield from _check_uri(rule.jwks_uri, at(path, "jwksUri"))
     if rule.jwks:
         yield from check_jwks(rule.jwks, at(path, "jwks"))
+    name, address = ("jwksUri", rule.jwks_uri) if rule.jwks_uri else ("issuer", rule.issuer)
+    if not rule.jwks and address.lower().startswith("http:"):
+        message = "whoever is on the way can replace keys that come by plain HTTP"
+        yield warning("M2916", at(path, name), message, "use 'https'")
 
 
 def _check_uri(uri: str, path: Path) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from meltemi.core.check.destination import check_destination, check_destinations
 from meltemi.core.check.export import check_export_to
 from meltemi.core.check.fault import check_fault
 from meltemi.core.check.gateway_names import MESH, check_gateway_names
-from meltemi.core.check.headers import check_authority, check_headers, is_claim
+from meltemi.core.check.headers import check_authority, check_headers
 from meltemi.core.check.match import check_http_match, check_tcp_match, check_tls_match
 from meltemi.core.check.names import check_sni, is_address, overlap
 from meltemi.core.check.report import ROOT, at, error, required
@@ -22,6 +22,7 @@ from meltemi.core.check.unreachable import check_unreachable
 from meltemi.core.check.values import check_duration, check_percent, check_share
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
+from meltemi.core.model.security.attribute import claim_path
 from meltemi.core.model.traffic.virtual_service import HTTPRoute, TCPRoute, TLSRoute, VirtualService
 
 
@@ -87,7 +88,7 @@ def _check_claims(service: VirtualService) -> Iterator[Finding]:
         for j, match in enumerate(route.match):
             for word, pairs in (("headers", match.headers), ("withoutHeaders", match.without_headers)):
                 for name, _ in pairs:
-                    if is_claim(name):
+                    if claim_path(name):
                         place = at(ROOT, "http", i, "match", j, word, name)
                         yield error("M2124", place, "claims of tokens are matched at gateways only", "add 'gateways'")
 

@@ -11,6 +11,7 @@ from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key
 from meltemi.core.model.security.keys import DISCOVERY, PATIENCE, KeySet, KeySource
 from meltemi.core.model.security.request_authentication import JWTRule, RequestAuthentication
+from meltemi.core.model.units import Seconds
 
 GROUP = "security.istio.io"
 KIND = "RequestAuthentication"
@@ -64,20 +65,24 @@ def source_of(rule: JWTRule) -> KeySource | None:
     """Where the keys of a rule are; None where the rule has them itself."""
     if rule.jwks:
         return None
-    timeout = PATIENCE if rule.timeout is None else rule.timeout
     if rule.jwks_uri:
-        return KeySource(uri=rule.jwks_uri, timeout=timeout)
-    return KeySource(uri=rule.issuer.rstrip("/") + DISCOVERY, discovered=True, issuer=rule.issuer, timeout=timeout)
+        return KeySource(uri=rule.jwks_uri)
+    return KeySource(uri=rule.issuer.rstrip("/") + DISCOVERY, issuer=rule.issuer)
 
 
-def key_sources(e: Engine) -> tuple[KeySource, ...]:
-    """Every address that keys are fetched from, sorted."""
+def key_sources(e: Engine) -> tuple[tuple[KeySource, Seconds], ...]:
+    """Every address that keys are fetched from, sorted, and how long a fetch may take: the longest that a rule says."""
     found = (e.get(request_authentication, h.key) for h in e.get(token_heads))
-    sources = (source_of(rule) for spec in found if spec for rule in spec.jwt_rules)
-    return tuple(sorted({one for one in sources if one is not None}))
+    longest: dict[KeySource, Seconds] = {}
+    for rule in (rule for spec in found if spec for rule in spec.jwt_rules):
+        source = source_of(rule)
+        if source:
+            patience = PATIENCE if rule.timeout is None else rule.timeout
+            longest[source] = max(patience, longest.get(source, patience))
+    return tuple(sorted(longest.items()))
 
 
-def key_set(e: Engine, source: KeySource) -> KeySet:
-    """What is known of a source."""
+def key_set(e: Engine, source: KeySource) -> KeySet | None:
+    """What is known of a source; None where nobody has fetched yet."""
     found = e.read(("keys", source))
-    return found if isinstance(found, KeySet) else KeySet()
+    return found if isinstance(found, KeySet) else None

@@ -10,6 +10,7 @@ compared with one.
 from collections.abc import Iterable, Mapping
 
 from meltemi.core.envoy import pb
+from meltemi.core.envoy.claims import PAYLOAD, TOKENS, listed_or_not
 from meltemi.core.envoy.listener import cidr
 from meltemi.core.envoy.principals import principal_names
 from meltemi.core.model.security.attribute import ONE_SEGMENT, SEGMENTS
@@ -23,9 +24,6 @@ ACTIONS = {
     Action.CUSTOM: pb.RBACRules.DENY,
 }
 REFUSED = "deny-due-to-refused-rules"
-TOKENS = "envoy.filters.http.jwt_authn"
-"""Whose metadata has the payloads of tokens, as `payload`."""
-PAYLOAD = "payload"
 _TRIED = {Action.ALLOW: "istio_dry_run_allow_", Action.DENY: "istio_dry_run_deny_", Action.CUSTOM: "istio_ext_authz_"}
 """What statistics of policies that are only tried begin with (Istio's names)."""
 AUDITED = "meltemi_audit_"
@@ -155,7 +153,7 @@ def _principal(test: Test, negated: bool) -> pb.Principal:
             issuer, subject = _claim(("iss",), test.text, negated), _claim(("sub",), test.subject, negated)
             return pb.Principal(and_ids=pb.Principal.Set(ids=[issuer, subject]))
         case Kind.CLAIM:
-            found = _listed_or_not(test.text, negated)
+            found = listed_or_not(_value(test.text, negated))
             return pb.Principal(metadata=_at(TOKENS, [PAYLOAD, *test.keys], found))
         case _:
             return principal_names(test, negated)
@@ -192,12 +190,6 @@ def _text(text: Pattern, *, fold: bool = False) -> pb.StringMatcher:
             return pb.StringMatcher(suffix=text.value, ignore_case=fold)
         case _:
             return pb.StringMatcher(exact=text.value, ignore_case=fold)
-
-
-def _listed_or_not(text: Pattern, negated: bool) -> pb.ValueMatcher:
-    value = _value(text, negated)
-    any_item = pb.ValueMatcher(list_match=pb.ListMatcher(one_of=value))
-    return pb.ValueMatcher(or_match=pb.OrMatcher(value_matchers=[any_item, value]))
 
 
 def _at(source: str, keys: list[str], value: pb.ValueMatcher) -> pb.MetadataMatcher:

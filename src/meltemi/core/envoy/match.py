@@ -4,7 +4,8 @@ Place:  view/match → [envoy/match] → envoy/route
 """
 
 from meltemi.core.envoy import pb
-from meltemi.core.view.match import Field, How, RequestMatch, Text
+from meltemi.core.envoy.claims import claim_matcher
+from meltemi.core.view.match import Claim, Field, How, RequestMatch, Text
 
 
 def route_match(match: RequestMatch) -> pb.RouteMatch:
@@ -12,6 +13,7 @@ def route_match(match: RequestMatch) -> pb.RouteMatch:
     written = pb.RouteMatch(
         headers=[header_matcher(h) for h in match.headers],
         query_parameters=[_parameter(q) for q in match.query],
+        dynamic_metadata=[_claim(c) for c in match.claims],
     )
     path = match.path
     if path.how is How.EXACT:
@@ -43,6 +45,12 @@ def header_matcher(field: Field) -> pb.HeaderMatcher:
         written.string_match.CopyFrom(string_matcher(field.text))
         written.treat_missing_header_as_empty = field.invert
     return written
+
+
+def _claim(claim: Claim) -> pb.MetadataMatcher:
+    present = claim.text.how is How.PRESENT
+    value = pb.ValueMatcher(present_match=True) if present else pb.ValueMatcher(string_match=string_matcher(claim.text))
+    return claim_matcher(claim.path, value, invert=claim.invert)
 
 
 def _parameter(field: Field) -> pb.QueryParameterMatcher:

@@ -4,26 +4,31 @@ Place:  view/tokens → [envoy/tokens] → pipeline/extensions
 Source: Istio, pilot/pkg/security/authn, for what several issuers are together; Envoy, "JWT Authentication"
 """
 
+from itertools import count
+
 from meltemi.core.envoy import pb
-from meltemi.core.envoy.authorization import PAYLOAD
+from meltemi.core.envoy.claims import PAYLOAD
 from meltemi.core.view.tokens import Issuer, Tokens
 
 
-def token_message(tokens: Tokens) -> pb.JwtAuthentication:
-    """All issuers. Keys are in the message: the proxy fetches nothing."""
+def token_message(tokens: Tokens, *, routed: bool) -> pb.JwtAuthentication:
+    """All issuers. Keys are in the message: the proxy fetches nothing. `routed`: routes may ask for claims, and must be
+    chosen again when these are known."""
+    named = _named(tokens)
     written = pb.JwtAuthentication(bypass_cors_preflight=True)
-    for i, issuer in enumerate(tokens.issuers):
-        written.providers[_name(i)].CopyFrom(_provider(issuer))
-    rule = written.rules.add(requires=_requirement(tokens))
+    for name, issuer in (pair for group in named for pair in group.items()):
+        written.providers[name].CopyFrom(_provider(issuer, routed))
+    rule = written.rules.add(requires=_all([_requirement(group) for group in named]))
     rule.match.prefix = "/"
     return written
 
 
-def _name(i: int) -> str:
-    return f"origins-{i}"
+def _named(tokens: Tokens) -> list[dict[str, Issuer]]:
+    names = (f"origins-{i}" for i in count())
+    return [{next(names): issuer for issuer in group} for group in tokens.groups]
 
 
-def _provider(issuer: Issuer) -> pb.JwtProvider:
+def _provider(issuer: Issuer, routed: bool) -> pb.JwtProvider:
     rule = issuer.rule
     written = pb.JwtProvider(
         issuer=rule.issuer,
@@ -33,6 +38,7 @@ def _provider(issuer: Issuer) -> pb.JwtProvider:
         payload_in_metadata=PAYLOAD,
         from_params=rule.from_params,
         from_cookies=rule.from_cookies,
+        clear_route_cache=routed,
     )
     written.local_jwks.inline_string = issuer.jwks
     written.normalize_payload_in_metadata.space_delimited_claims.extend(issuer.space_delimited)
@@ -43,26 +49,29 @@ def _provider(issuer: Issuer) -> pb.JwtProvider:
     return written
 
 
-def _requirement(tokens: Tokens) -> pb.JwtRequirement:
-    """A token that is there must be sound; of those that are required, each.
+def _requirement(group: dict[str, Issuer]) -> pb.JwtRequirement:
+    """Of issuers with a place in common. A token that is there must be sound; of those that are required, each.
 
-    Where several issuers have their tokens in one place, each refuses the tokens of the others: any sound one is
-    enough, unless one is required.
+    Each refuses the tokens of the others: any sound one is enough, unless one is required.
     """
-    each = [_one(i, issuer) for i, issuer in enumerate(tokens.issuers)]
-    if len(each) == 1:
-        return each[0]
-    together = pb.JwtRequirement(requires_all=pb.JwtRequirementAndList(requirements=each))
-    if any(issuer.required for issuer in tokens.issuers):
+    together = _all([_one(name, issuer) for name, issuer in group.items()])
+    if len(group) == 1 or any(issuer.required for issuer in group.values()):
         return together
-    sound = [pb.JwtRequirement(provider_name=_name(i)) for i in range(len(each))]
-    return pb.JwtRequirement(requires_any=pb.JwtRequirementOrList(requirements=[*sound, together]))
+    return _any([*(pb.JwtRequirement(provider_name=name) for name in group), together])
 
 
-def _one(i: int, issuer: Issuer) -> pb.JwtRequirement:
-    sound = pb.JwtRequirement(provider_name=_name(i))
+def _one(name: str, issuer: Issuer) -> pb.JwtRequirement:
+    sound = pb.JwtRequirement(provider_name=name)
     if issuer.required:
         return sound
     missing = pb.JwtRequirement()
     missing.allow_missing.SetInParent()
-    return pb.JwtRequirement(requires_any=pb.JwtRequirementOrList(requirements=[sound, missing]))
+    return _any([sound, missing])
+
+
+def _all(each: list[pb.JwtRequirement]) -> pb.JwtRequirement:
+    return each[0] if len(each) == 1 else pb.JwtRequirement(requires_all=pb.JwtRequirementAndList(requirements=each))
+
+
+def _any(each: list[pb.JwtRequirement]) -> pb.JwtRequirement:
+    return pb.JwtRequirement(requires_any=pb.JwtRequirementOrList(requirements=each))

@@ -50,6 +50,10 @@ class NodeSettings(Value, frozen=True, kw_only=True):
     """Port of all addresses for xDS and renewal over mutual TLS; None: there is none."""
     certificate_life: Seconds = Seconds(24 * 3600)
     """Of workloads' certificates, where the agent does not ask for another."""
+    keys_every: Seconds = Seconds(20 * 60)
+    """How often the keys of issuers of tokens are fetched (Istio's default)."""
+    keys_from: tuple[str, ...] = ()
+    """Networks that keys may be fetched from although they are of this machine or of its link alone."""
     longest_certificate_life: Seconds = Seconds(90 * 24 * 3600)
     """Whoever asks for more gets this."""
     endpoint_grace: Seconds = Seconds(1.0)

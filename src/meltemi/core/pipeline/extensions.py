@@ -122,7 +122,7 @@ def peer_body(e: Engine, modes: PeerModes) -> Resource:
 def tokens_body(e: Engine, side: Side, believed: tuple[Key, ...]) -> Resource:
     """What verifies tokens."""
     settled = e.get(tokens, believed)
-    message = extension(AUTHENTICATION, side, token_message(settled))
+    message = extension(AUTHENTICATION, side, token_message(settled, routed=side is Side.GATEWAY))
     return resource_of(ResourceType.EXTENSION, message, origin=settled.origin)
 
 

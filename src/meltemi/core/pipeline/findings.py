@@ -1,6 +1,6 @@
 """What the mesh has to say across documents.
 
-Place:  view/{routing,destination,sidecar,workload,proxy,peer,credential}_findings,
+Place:  view/{routing,destination,sidecar,workload,proxy,peer,credential,token}_findings,
         pipeline/{patch,authorization}_findings, pipeline/bootstrap
         → [pipeline/findings] → API, status, `compile`
 """
@@ -18,6 +18,7 @@ from meltemi.core.view.peer_findings import peer_findings
 from meltemi.core.view.proxy_findings import proxy_findings
 from meltemi.core.view.routing_findings import routing_findings
 from meltemi.core.view.sidecar_findings import sidecar_findings
+from meltemi.core.view.token_findings import token_findings
 from meltemi.core.view.workload_findings import workload_findings
 
 
@@ -38,6 +39,7 @@ def findings(e: Engine) -> tuple[Finding, ...]:
         peer_findings,
         credential_findings,
         authorization_findings,
+        token_findings,
     )
     said = (e.get(f) for f in makers)
     return (*(finding for some in said for finding in some), *unsound)

@@ -5,6 +5,7 @@ Place:  model/traffic HTTPMatchRequest → [view/match] → envoy/match
 
 from enum import StrEnum
 
+from meltemi.core.model.security.attribute import claim_path
 from meltemi.core.model.traffic.common import StringMatch
 from meltemi.core.model.traffic.virtual_service import HTTPMatchRequest
 from meltemi.core.model.value import Value
@@ -37,12 +38,21 @@ class Field(Value, frozen=True, kw_only=True):
     invert: bool = False
 
 
+class Claim(Value, frozen=True, kw_only=True):
+    """A condition on a claim of a token that was found sound; without a token there is none."""
+
+    path: tuple[str, ...]
+    text: Text
+    invert: bool = False
+
+
 class RequestMatch(Value, frozen=True, kw_only=True):
     """All conditions of one route."""
 
     path: Text = Text(how=How.PREFIX, value="/")
     headers: tuple[Field, ...] = ()
     query: tuple[Field, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
     @property
     def takes_all(self) -> bool:
@@ -56,10 +66,15 @@ def request_match(written: HTTPMatchRequest | None) -> RequestMatch:
         return RequestMatch()
     pseudo = ((":scheme", written.scheme), (":method", written.method), (":authority", written.authority))
     headers = [Field(name=name, text=text(m)) for name, m in pseudo if m is not None and _says(m)]
-    headers += [Field(name=name.lower(), text=text(m)) for name, m in written.headers]
-    headers += [Field(name=name.lower(), text=text(m), invert=True) for name, m in written.without_headers]
+    claims: list[Claim] = []
+    for pairs, invert in ((written.headers, False), (written.without_headers, True)):
+        for name, m in pairs:
+            if path := claim_path(name):
+                claims.append(Claim(path=path, text=text(m), invert=invert))
+            else:
+                headers.append(Field(name=name.lower(), text=text(m), invert=invert))
     query = tuple(Field(name=name, text=text(m)) for name, m in written.query_params)
-    return RequestMatch(path=_path(written), headers=tuple(headers), query=query)
+    return RequestMatch(path=_path(written), headers=tuple(headers), query=query, claims=tuple(claims))
 
 
 def text(written: StringMatch) -> Text:

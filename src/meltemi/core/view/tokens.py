@@ -4,14 +4,29 @@ Place:  compose/request_authentication → [view/tokens] → envoy/tokens
 Source: Istio, "RequestAuthentication"; pilot/pkg/security/authn
 """
 
+import json
+from collections.abc import Mapping
+
+from meltemi.core.check.jwks import keys_of, public_half
 from meltemi.core.compose.request_authentication import key_set, request_authentication, source_of
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
 from meltemi.core.model.security.request_authentication import JWTRequirement, JWTRule
 from meltemi.core.model.value import Value
 
-NO_KEYS = '{"keys":[]}'
-"""No token is sound: better than to believe what cannot be verified."""
+NOBODY: Mapping[str, str] = {
+    "kty": "EC",
+    "crv": "P-256",
+    "kid": "nobody",
+    "x": "TFKm-UlL0tq6rvtZJwZaSft11pljF1viRPFGKWtfwJw",
+    "y": "CZvq8YJtNWnq3V4PwNnGBu0ZvqNIUKFm86XlcVnTBoo",
+}
+"""A key with which nobody can sign: `x` is the SHA-256 of `nobody 3`, the first such text that is a point of the curve.
+
+It stands in every set: Envoy refuses one without a key that it can use, and would verify no token at all.
+"""
+USUAL_PLACES = frozenset({("header", "authorization"), ("param", "access_token")})
+"""Where a rule names none."""
 SPACE_DELIMITED = ("scope", "permission")
 
 
@@ -20,7 +35,7 @@ class Issuer(Value, frozen=True, kw_only=True):
 
     rule: JWTRule
     jwks: str
-    """The keys in force; `NO_KEYS` where none are known."""
+    """The keys in force, and `NOBODY`."""
 
     @property
     def required(self) -> bool:
@@ -31,12 +46,29 @@ class Issuer(Value, frozen=True, kw_only=True):
         """Claims whose words are a list."""
         return tuple(dict.fromkeys((*SPACE_DELIMITED, *self.rule.space_delimited_claims)))
 
+    @property
+    def places(self) -> frozenset[tuple[str, str]]:
+        """Where its tokens are looked for."""
+        rule = self.rule
+        headers = {("header", header.name.lower()) for header in rule.from_headers}
+        params, cookies = (
+            {("param", name) for name in rule.from_params},
+            {("cookie", name) for name in rule.from_cookies},
+        )
+        return frozenset(headers | params | cookies) or USUAL_PLACES
+
 
 class Tokens(Value, frozen=True, kw_only=True):
     """All issuers of a workload."""
 
-    issuers: tuple[Issuer, ...]
+    groups: tuple[tuple[Issuer, ...], ...]
+    """Those with a place in common stand together: each refuses the tokens of the others there."""
     origin: tuple[Origin, ...] = ()
+
+    @property
+    def issuers(self) -> tuple[Issuer, ...]:
+        """All of them."""
+        return tuple(issuer for group in self.groups for issuer in group)
 
 
 def tokens(e: Engine, policies: tuple[Key, ...]) -> Tokens:
@@ -44,11 +76,29 @@ def tokens(e: Engine, policies: tuple[Key, ...]) -> Tokens:
     found = [(key, e.get(request_authentication, key)) for key in policies]
     rules = (rule for _, spec in found if spec for rule in spec.jwt_rules)
     return Tokens(
-        issuers=tuple(Issuer(rule=rule, jwks=_keys(e, rule)) for rule in rules),
+        groups=_grouped([Issuer(rule=rule, jwks=_keys(e, rule)) for rule in rules]),
         origin=tuple(Origin(key=key) for key, spec in found if spec),
     )
 
 
+def _grouped(issuers: list[Issuer]) -> tuple[tuple[Issuer, ...], ...]:
+    groups: list[tuple[Issuer, ...]] = []
+    for issuer in issuers:
+        near = [group for group in groups if any(issuer.places & one.places for one in group)]
+        groups = [group for group in groups if group not in near]
+        groups.append((*(one for group in near for one in group), issuer))
+    return tuple(groups)
+
+
 def _keys(e: Engine, rule: JWTRule) -> str:
     source = source_of(rule)
-    return (rule.jwks if source is None else e.get(key_set, source).jwks) or NO_KEYS
+    if source is None:
+        return _guarded(rule.jwks)
+    found = e.get(key_set, source)
+    return _guarded(found.jwks if found else "")
+
+
+def _guarded(jwks: str) -> str:
+    """Without keys, and without any that Envoy can use, no token is sound: better than to believe all."""
+    public = [public_half(key) for key in keys_of(jwks) or []]
+    return json.dumps({"keys": [*public, NOBODY]})

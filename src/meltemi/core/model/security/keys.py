@@ -16,17 +16,16 @@ class KeySource(Value, frozen=True, kw_only=True, order=True):
     """One address to fetch keys from."""
 
     uri: str
-    discovered: bool = False
-    """What is there names the address of the keys, as `jwks_uri`."""
     issuer: str = ""
-    """Which discovery must confirm; else empty."""
-    timeout: Seconds = PATIENCE
+    """What is at the address names that of the keys, and must name this issuer; empty: the keys are there."""
 
 
 class KeySet(Value, frozen=True, kw_only=True):
     """What is known of a source."""
 
     jwks: str = ""
-    """The last sound key set; empty where none ever came."""
+    """The last sound key set, public halves only; empty where none ever came."""
     fault: str = ""
     """Why the last fetch failed; empty where it did not."""
+    unused: tuple[str, ...] = ()
+    """Keys of the set that no token can be verified with, and why."""
