@@ -27,6 +27,18 @@ GOLDEN: dict[tuple[str, str], str] = {
     },
     ("Gateway", "servers[].name"): "only a name, for people",
     **{
+        (kind, "peers[].jwt"): "never worked in Istio; refused with M2940, `unit/check/test_rbac.py`"
+        for kind in ("Policy", "MeshPolicy")
+    },
+    **{
+        ("MeshPolicy", f"targets[].{field}"): "refused with M2939, `unit/check/test_rbac.py`"
+        for field in ("name", "labels", "ports[].name", "ports[].number")
+    },
+    **{
+        (kind, "origins[].jwt.jwksUri"): "`unit/envoy/test_rbac.py`; fetched as those of RequestAuthentications"
+        for kind in ("Policy", "MeshPolicy")
+    },
+    **{
         ("WorkloadGroup", f"template.{field}"): "`unit/cli/test_x.py`; as in the WorkloadEntry that is made of it"
         for field in ("locality", "network", "serviceAccount", "weight")
     },

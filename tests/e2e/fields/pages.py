@@ -10,7 +10,7 @@ from pathlib import Path
 from e2e.fields import table
 from meltemi.apps.reference.kind_page import page
 from meltemi.apps.reference.networks_page import PAGE as NETWORKS
-from meltemi.core.model.kinds import EXTENSIONS, NETWORKING, SECURITY, kind_of
+from meltemi.core.model.kinds import AUTHENTICATION, EXTENSIONS, NETWORKING, RBAC, SECURITY, kind_of
 from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.value import Value
 
@@ -20,6 +20,8 @@ NAMES = {
         *("Sidecar", "EnvoyFilter", "ProxyConfig"),
     ),
     SECURITY: ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"),
+    RBAC: ("ServiceRole", "ServiceRoleBinding", "RbacConfig", "ClusterRbacConfig"),
+    AUTHENTICATION: ("Policy", "MeshPolicy"),
     EXTENSIONS: ("WasmPlugin", "TrafficExtension"),
 }
 

@@ -13,7 +13,7 @@ from typing import Any
 from e2e.fields.golden import GOLDEN
 from e2e.fields.shown import SHOWN
 from meltemi.core.check.effect import WITHOUT_EFFECT
-from meltemi.core.model.kinds import EXTENSIONS, NETWORKING, SECURITY, kind_of
+from meltemi.core.model.kinds import AUTHENTICATION, EXTENSIONS, NETWORKING, RBAC, SECURITY, kind_of
 from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.value import Value
 from meltemi.core.parse.decode import fields_of, json_name
@@ -23,8 +23,9 @@ KINDS = (
     *("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry", "EnvoyFilter"),
     *("WorkloadGroup", "ProxyConfig", "MeshConfig", "AuthorizationPolicy", "RequestAuthentication"),
     *("WasmPlugin", "TrafficExtension"),
+    *("ServiceRole", "ServiceRoleBinding", "ClusterRbacConfig", "RbacConfig", "Policy", "MeshPolicy"),
 )
-GROUPS = (NETWORKING, SECURITY, EXTENSIONS)
+GROUPS = (NETWORKING, SECURITY, EXTENSIONS, RBAC, AUTHENTICATION)
 HEAD = """\
 # Fields, and what shows them
 
@@ -63,6 +64,7 @@ def fields(kind: str) -> list[str]:
 
 
 WORDS_OF_OTHERS = {
+    "peers[].jwt.": "peers[].jwt",
     "inboundConnectionPool.": "inboundConnectionPool",
     "ingress[].connectionPool.": "ingress[].connectionPool",
     "ingress[].tls.": "ingress[].tls",

@@ -3,7 +3,7 @@
 import pytest
 
 from meltemi.core.check.effect import DEPRECATED, WITHOUT_EFFECT
-from meltemi.core.model.kinds import EXTENSIONS, NETWORKING, kind_of
+from meltemi.core.model.kinds import AUTHENTICATION, EXTENSIONS, NETWORKING, kind_of
 from meltemi.core.model.tree import Tree
 from meltemi.core.parse.decode import fields_of
 from unit.check.support import warnings
@@ -11,7 +11,8 @@ from unit.check.support import warnings
 
 @pytest.mark.parametrize("kind", WITHOUT_EFFECT)
 def test_every_listed_path_exists(kind: str):
-    known = kind_of(NETWORKING, kind) or kind_of(EXTENSIONS, kind)
+    groups = (NETWORKING, EXTENSIONS, AUTHENTICATION)
+    known = next((one for group in groups if (one := kind_of(group, kind))), None)
     assert known is not None
     assert known.content is not None
     for path in (*WITHOUT_EFFECT[kind], *DEPRECATED.get(kind, ())):

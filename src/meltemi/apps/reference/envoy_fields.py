@@ -48,6 +48,15 @@ _WASM = {
     "vmConfig": "VmConfig.environment_variables",
     "type": "filters.http.wasm.v3.Wasm, filters.network.wasm.v3.Wasm",
 }
+_AUTHENTICATION = {
+    "targets": "which proxies it is for, and at which of their ports",
+    "peers": "FilterChain.transport_socket",
+    "peerIsOptional": "FilterChain.transport_socket",
+    "origins": "filters.http.jwt_authn.v3.JwtProvider",
+    "origins[].jwt.triggerRules": "JwtAuthentication.rules",
+    "originIsOptional": "JwtRequirement.allow_missing_or_failed",
+    "principalBinding": "RBAC Policy.principals of roles",
+}
 
 PLACES: dict[str, dict[str, str]] = {
     "VirtualService": {
@@ -168,6 +177,19 @@ PLACES: dict[str, dict[str, str]] = {
         **{f"wasm.{name}" if name else "wasm": place for name, place in _WASM.items()},
         "lua": "filters.http.lua.v3.Lua.default_source_code",
     },
+    "ServiceRole": {"": "RBAC Policy.permissions"},
+    "ServiceRoleBinding": {
+        "": "RBAC Policy.principals",
+        "actions": "RBAC Policy.permissions",
+        "role": "RBAC Policy.permissions of the role",
+        "roleRef": "RBAC Policy.permissions of the role",
+        "mode": "RBAC.rules, or RBAC.shadow_rules",
+    },
+    **{
+        kind: {"": "which proxies get RBAC.rules", "enforcementMode": "RBAC.rules, or RBAC.shadow_rules"}
+        for kind in ("RbacConfig", "ClusterRbacConfig")
+    },
+    **dict.fromkeys(("Policy", "MeshPolicy"), _AUTHENTICATION),
     "MeshConfig": {
         "proxyListenPort": "Listener virtualOutbound.address",
         "proxyInboundListenPort": "Listener virtualInbound.address",

@@ -15,6 +15,7 @@ import msgspec
 from meltemi.apps.descriptions import describe
 from meltemi.apps.reference.envoy_fields import place_of
 from meltemi.apps.reference.limits import LIMITS
+from meltemi.apps.reference.texts_legacy import TEXTS as LEGACY
 from meltemi.apps.reference.texts_mesh import TEXTS as MESH
 from meltemi.apps.reference.texts_policies import TEXTS as POLICIES
 from meltemi.apps.reference.texts_routes import TEXTS as ROUTES
@@ -31,7 +32,7 @@ _MESSAGE = re.compile(r"^(?:Message|Kubernetes,) [\w.]+[:,.]? ?")
 ShownBy = Callable[[str, str], str]
 """(kind, path) → the test that shows a field; empty where none does."""
 
-TEXTS = {**ROUTES, **POLICIES, **SECURITY, **MESH}
+TEXTS = {**ROUTES, **POLICIES, **SECURITY, **LEGACY, **MESH}
 WORDS: dict[Any, str] = {
     str: "text", bool: "boolean", int: "integer", float: "number", bytes: "bytes, base64", Seconds: "duration",
     Percent: "0 to 100", PortNumber: "port", Free: "object",

@@ -1,6 +1,6 @@
 """Rules for the conditions of an AuthorizationPolicy.
 
-Place:  model/security → [check/attributes] → check/authorization_policy
+Place:  model/security → [check/attributes] → check/{authorization_policy,rbac}
 Source: Istio, "Authorization Policy Conditions", and pkg/config/security, ValidateAttribute
 """
 
@@ -37,10 +37,11 @@ def check_condition(condition: Condition, path: Path) -> Iterator[Finding]:
         yield error("M2905", path, "the condition has no values", "add 'values: […]' or 'notValues: […]'")
     for name, values in (("values", condition.values), ("notValues", condition.not_values)):
         for i, value in enumerate(values):
-            yield from _check_value(found, value, at(path, name, i))
+            yield from check_attribute_value(found, value, at(path, name, i))
 
 
-def _check_value(found: Named, value: str, path: Path) -> Iterator[Finding]:
+def check_attribute_value(found: Named, value: str, path: Path) -> Iterator[Finding]:
+    """A value that the attribute can have."""
     if found.attribute in _ADDRESSES:
         yield from check_subnet(value, path)
     elif found.attribute is Attribute.PORT:

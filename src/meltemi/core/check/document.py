@@ -5,6 +5,7 @@ Place:  parse/documents → [check/document] → check/validate
 
 from collections.abc import Iterator
 
+from meltemi.core.check.authentication import check_authentication_policy
 from meltemi.core.check.authorization_policy import DRY_RUN, check_authorization_policy
 from meltemi.core.check.context import Context
 from meltemi.core.check.destination_rule import check_destination_rule
@@ -15,6 +16,7 @@ from meltemi.core.check.gateway import check_gateway
 from meltemi.core.check.kube import check_kube
 from meltemi.core.check.mesh import check_mesh_map
 from meltemi.core.check.peer_authentication import check_peer_authentication
+from meltemi.core.check.rbac import check_rbac_config, check_service_role, check_service_role_binding
 from meltemi.core.check.report import at, error
 from meltemi.core.check.request_authentication import check_request_authentication
 from meltemi.core.check.service_entry import check_service_entry
@@ -23,10 +25,12 @@ from meltemi.core.check.virtual_service import check_virtual_service
 from meltemi.core.check.workload_group import check_proxy_config, check_workload_entry, check_workload_group
 from meltemi.core.model.document import Document, Path
 from meltemi.core.model.finding import Finding
-from meltemi.core.model.kinds import EXTENSIONS, NETWORKING, SECURITY, KindRole, kind_of
+from meltemi.core.model.kinds import AUTHENTICATION, EXTENSIONS, NETWORKING, RBAC, SECURITY, KindRole, kind_of
 from meltemi.core.model.kube.namespace import ConfigMap
+from meltemi.core.model.security.authentication import Policy
 from meltemi.core.model.security.authorization_policy import AuthorizationPolicy
 from meltemi.core.model.security.peer_authentication import PeerAuthentication
+from meltemi.core.model.security.rbac import RbacConfig, ServiceRole, ServiceRoleBinding
 from meltemi.core.model.security.request_authentication import RequestAuthentication
 from meltemi.core.model.traffic.destination_rule import DestinationRule
 from meltemi.core.model.traffic.envoy_filter import EnvoyFilter
@@ -52,6 +56,9 @@ def check_document_rules(document: Document[Value], tree: Tree) -> Iterator[Find
             yield from check_mesh_map(document.key, document.spec)
     if kind is not None and kind.group == SECURITY:
         yield from _check_security(document.spec, context)
+    if kind is not None and kind.group in (RBAC, AUTHENTICATION):
+        yield from _check_older(document.spec, context)
+        yield from check_effect(document.key.kind, tree)
     if kind is not None and kind.group in (NETWORKING, EXTENSIONS):
         yield from _check_annotations(context)
         yield from _check_spec(document.spec, tree, context)
@@ -66,6 +73,22 @@ def _check_security(spec: Value, context: Context) -> Iterator[Finding]:
             yield from check_request_authentication(spec)
         case AuthorizationPolicy() as spec:
             yield from check_authorization_policy(spec, context)
+        case _:
+            return
+    yield from _check_annotations(context)
+
+
+def _check_older(spec: Value, context: Context) -> Iterator[Finding]:
+    """The forms that Istio gave up."""
+    match spec:
+        case ServiceRole() as spec:
+            yield from check_service_role(spec)
+        case ServiceRoleBinding() as spec:
+            yield from check_service_role_binding(spec)
+        case RbacConfig() as spec:
+            yield from check_rbac_config(spec, context)
+        case Policy() as spec:
+            yield from check_authentication_policy(spec, context)
         case _:
             return
     yield from _check_annotations(context)

@@ -33,6 +33,9 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "Gateway": {
         "servers[].defaultEndpoint": "as in Istio: a VirtualService says where requests go",
     },
+    "Policy": {
+        "targets[].labels": "they never had any in Istio: a PeerAuthentication selects by labels",
+    },
     "WorkloadGroup": {
         "probe": "nobody asks it: an entry of the group counts as healthy while it exists",
     },
@@ -52,6 +55,10 @@ DEPRECATED: dict[str, dict[str, tuple[Severity, str]]] = {
         "http[].removeResponseHeaders": (Severity.INFO, "headers.response.remove"),
         "http[].websocketUpgrade": (Severity.INFO, ""),
     },
+    "ServiceRoleBinding": {
+        "subjects[].group": (Severity.INFO, "groups"),
+    },
+    **{kind: {"peers[].mtls.allowTls": (Severity.INFO, "mode: PERMISSIVE")} for kind in ("Policy", "MeshPolicy")},
     "DestinationRule": {
         f"{policy}.{path}": new
         for policy in (*_POLICIES, *_PORT_POLICIES)

@@ -5,6 +5,7 @@ Place:  [check/pages] → check/catalogue
 """
 
 from meltemi.core.check.pages_identity import IDENTITY
+from meltemi.core.check.pages_legacy import LEGACY
 from meltemi.core.check.pages_mesh import INJECTION, PROXIES, ROUTING, SIDECARS
 from meltemi.core.check.pages_security import SECURITY
 from meltemi.core.check.pages_traffic import DESTINATION_RULE, VALUES, VIRTUAL_SERVICE
@@ -359,6 +360,7 @@ PAGES: tuple[Page, ...] = (
     *_SERVICE_ENTRY,
     *_LATER,
     *SECURITY,
+    *LEGACY,
     *_MESH,
     *ROUTING,
     *SIDECARS,

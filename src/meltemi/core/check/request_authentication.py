@@ -1,6 +1,6 @@
 """Rules for RequestAuthentications.
 
-Place:  parse → [check/request_authentication] → check/document
+Place:  parse → [check/request_authentication] → check/{authentication,document}
 Source: Istio, "RequestAuthentication", and pkg/config/validation, validateJwtRule; its CRDs, for lengths
 """
 
@@ -37,7 +37,7 @@ def _check_rule(rule: JWTRule, path: Path) -> Iterator[Finding]:
     if not rule.issuer and not rule.jwks_uri:
         tip = "add 'issuer: …'; tokens of any issuer are believed with 'jwksUri' alone"
         yield required(path, "issuer", tip)
-    yield from _check_keys(rule, path)
+    yield from check_keys(rule.jwks, rule.jwks_uri, rule.issuer, path)
     yield from _check_texts("audiences", rule.audiences, path)
     yield from _check_places(rule, path)
     yield from _check_texts("spaceDelimitedClaims", rule.space_delimited_claims, path)
@@ -49,15 +49,16 @@ def _check_rule(rule: JWTRule, path: Path) -> Iterator[Finding]:
         yield error("M2004", at(path, "timeout"), f"{rule.timeout} s is too short", "at least 1ms")
 
 
-def _check_keys(rule: JWTRule, path: Path) -> Iterator[Finding]:
-    if rule.jwks and rule.jwks_uri:
+def check_keys(jwks: str, uri: str, issuer: str, path: Path) -> Iterator[Finding]:
+    """Where the keys of an issuer are."""
+    if jwks and uri:
         yield error("M2911", at(path, "jwks"), "'jwks' and 'jwksUri' exclude each other", "keep one of the two")
-    if rule.jwks_uri:
-        yield from _check_uri(rule.jwks_uri, at(path, "jwksUri"))
-    if rule.jwks:
-        yield from check_jwks(rule.jwks, at(path, "jwks"))
-    name, address = ("jwksUri", rule.jwks_uri) if rule.jwks_uri else ("issuer", rule.issuer)
-    if not rule.jwks and address.lower().startswith("http:"):
+    if uri:
+        yield from _check_uri(uri, at(path, "jwksUri"))
+    if jwks:
+        yield from check_jwks(jwks, at(path, "jwks"))
+    name, address = ("jwksUri", uri) if uri else ("issuer", issuer)
+    if not jwks and address.lower().startswith("http:"):
         message = "whoever is on the way can replace keys that come by plain HTTP"
         yield warning("M2916", at(path, name), message, "use 'https'")
 

@@ -38,6 +38,11 @@ class Policies(Value, frozen=True, kw_only=True):
     def every(self) -> tuple[Applied, ...]:
         return (*self.custom, *self.audit, *self.deny, *self.allow)
 
+    @property
+    def judges_by_roles(self) -> bool:
+        """Whether roles of rbac.istio.io count beside them: not where one allows (Istio 1.4 had no others)."""
+        return all(one.tried for one in self.allow)
+
 
 NO_POLICIES = Policies()
 

@@ -5,6 +5,7 @@ Source: Istio, "RequestAuthentication": all that are for a workload, together
 """
 
 from meltemi.core.compose.attachments import Attached, Labels, attached, gateways_of, labels_asked
+from meltemi.core.compose.authentication import origin_rules
 from meltemi.core.compose.inputs import age_of, keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.engine.engine import Engine
@@ -74,7 +75,7 @@ def key_sources(e: Engine) -> tuple[tuple[KeySource, Seconds], ...]:
     """Every address that keys are fetched from, sorted, and how long a fetch may take: the longest that a rule says."""
     found = (e.get(request_authentication, h.key) for h in e.get(token_heads))
     longest: dict[KeySource, Seconds] = {}
-    for rule in (rule for spec in found if spec for rule in spec.jwt_rules):
+    for rule in (*(rule for spec in found if spec for rule in spec.jwt_rules), *e.get(origin_rules)):
         source = source_of(rule)
         if source:
             patience = PATIENCE if rule.timeout is None else rule.timeout

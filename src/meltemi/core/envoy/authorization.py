@@ -136,7 +136,7 @@ def _permission(test: Test, negated: bool) -> pb.Permission:
             return pb.Permission(requested_server_name=_text(test.text))
         case _:
             source, *keys = test.keys
-            item = _value(test.text, negated)
+            item = _value(test.text, negated or test.empty)
             value = pb.ValueMatcher(list_match=pb.ListMatcher(one_of=item)) if test.listed else item
             return pb.Permission(metadata=_at(source, keys, value))
 
@@ -153,7 +153,7 @@ def _principal(test: Test, negated: bool) -> pb.Principal:
             issuer, subject = _claim(("iss",), test.text, negated), _claim(("sub",), test.subject, negated)
             return pb.Principal(and_ids=pb.Principal.Set(ids=[issuer, subject]))
         case Kind.CLAIM:
-            found = listed_or_not(_value(test.text, negated))
+            found = listed_or_not(_value(test.text, negated or test.empty))
             return pb.Principal(metadata=_at(TOKENS, [PAYLOAD, *test.keys], found))
         case _:
             return principal_names(test, negated)

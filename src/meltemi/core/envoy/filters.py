@@ -94,7 +94,7 @@ def nothing(place: Place) -> pb.Message:
 
 KINDS: dict[Place, tuple[type[pb.Message], ...]] = {
     SHOWN: (pb.HeaderMutation,),
-    AUTHENTICATION: (pb.JwtAuthentication,),
+    AUTHENTICATION: (pb.JwtAuthentication, pb.ExtensionWithMatcher),
     PROVIDER: (pb.HTTPRBAC, pb.ExtAuthz),
     POLICY: (pb.HTTPRBAC, pb.ExtAuthz),
     NETWORK_PROVIDER: (pb.NetworkRBAC, pb.NetworkExtAuthz),

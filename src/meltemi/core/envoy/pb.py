@@ -85,6 +85,7 @@ from envoy.extensions.filters.http.jwt_authn.v3.config_pb2 import (
     JwtRequirement,
     JwtRequirementAndList,
     JwtRequirementOrList,
+    RequirementRule,
 )
 from envoy.extensions.filters.http.lua.v3.lua_pb2 import Lua
 from envoy.extensions.filters.http.on_demand.v3.on_demand_pb2 import OnDemand
@@ -260,6 +261,7 @@ __all__ = [
     "RegexMatcher",
     "Repeated",
     "RequestMirrorPolicy",
+    "RequirementRule",
     "RetryPolicy",
     "Route",
     "RouteAction",

@@ -1,6 +1,6 @@
 """Write Envoy's filter that verifies tokens.
 
-Place:  view/tokens → [envoy/tokens] → pipeline/extensions
+Place:  view/tokens → [envoy/tokens] → envoy/origins, pipeline/extensions
 Source: Istio, pilot/pkg/security/authn, for what several issuers are together; Envoy, "JWT Authentication"
 """
 
@@ -17,7 +17,7 @@ def token_message(tokens: Tokens, *, routed: bool) -> pb.JwtAuthentication:
     named = _named(tokens)
     written = pb.JwtAuthentication(bypass_cors_preflight=True)
     for name, issuer in (pair for group in named for pair in group.items()):
-        written.providers[name].CopyFrom(_provider(issuer, routed))
+        written.providers[name].CopyFrom(provider(issuer, routed))
     rule = written.rules.add(requires=_all([_requirement(group) for group in named]))
     rule.match.prefix = "/"
     return written
@@ -28,7 +28,8 @@ def _named(tokens: Tokens) -> list[dict[str, Issuer]]:
     return [{next(names): issuer for issuer in group} for group in tokens.groups]
 
 
-def _provider(issuer: Issuer, routed: bool) -> pb.JwtProvider:
+def provider(issuer: Issuer, routed: bool) -> pb.JwtProvider:
+    """How tokens of one issuer are found and verified."""
     rule = issuer.rule
     written = pb.JwtProvider(
         issuer=rule.issuer,

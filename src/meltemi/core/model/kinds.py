@@ -11,8 +11,10 @@ from meltemi.core.model.kube.pod import Pod
 from meltemi.core.model.kube.service import Service
 from meltemi.core.model.kube.workload import CronJob, DaemonSet, Deployment, Job, ReplicaSet, StatefulSet
 from meltemi.core.model.later import LATER
+from meltemi.core.model.security.authentication import Policy
 from meltemi.core.model.security.authorization_policy import AuthorizationPolicy
 from meltemi.core.model.security.peer_authentication import PeerAuthentication
+from meltemi.core.model.security.rbac import RbacConfig, ServiceRole, ServiceRoleBinding
 from meltemi.core.model.security.request_authentication import RequestAuthentication
 from meltemi.core.model.traffic.destination_rule import DestinationRule
 from meltemi.core.model.traffic.envoy_filter import EnvoyFilter
@@ -27,6 +29,8 @@ from meltemi.core.model.value import Value
 NETWORKING = "networking.istio.io"
 EXTENSIONS = "extensions.istio.io"
 SECURITY = "security.istio.io"
+RBAC = "rbac.istio.io"
+AUTHENTICATION = "authentication.istio.io"
 
 
 class KindRole(StrEnum):
@@ -75,6 +79,7 @@ def _mesh(
     *,
     group: str = NETWORKING,
     versions: tuple[str, ...] = ("v1", "v1beta1", "v1alpha3"),
+    namespaced: bool = True,
 ) -> Kind:
     return Kind(
         group=group,
@@ -83,9 +88,14 @@ def _mesh(
         plural=plural,
         singular=kind.lower(),
         short_names=(short,) if short else (),
+        namespaced=namespaced,
         role=KindRole.MESH,
         content=spec,
     )
+
+
+def _old(kind: str, plural: str, spec: type[Value], *, group: str, namespaced: bool = True) -> Kind:
+    return _mesh(kind, plural, "", spec, group=group, versions=("v1alpha1",), namespaced=namespaced)
 
 
 def _kube(
@@ -152,6 +162,12 @@ _EFFECTIVE = (
         _mesh(kind.__name__, f"{kind.__name__.lower()}s", "", kind, group=EXTENSIONS, versions=("v1alpha1",))
         for kind in (WasmPlugin, TrafficExtension)
     ),
+    _old("ServiceRole", "serviceroles", ServiceRole, group=RBAC),
+    _old("ServiceRoleBinding", "servicerolebindings", ServiceRoleBinding, group=RBAC),
+    _old("RbacConfig", "rbacconfigs", RbacConfig, group=RBAC),
+    _old("ClusterRbacConfig", "clusterrbacconfigs", RbacConfig, group=RBAC, namespaced=False),
+    _old("Policy", "policies", Policy, group=AUTHENTICATION),
+    _old("MeshPolicy", "meshpolicies", Policy, group=AUTHENTICATION, namespaced=False),
     _kube("Namespace", "namespaces", Namespace, "ns", namespaced=False),
     _kube("Service", "services", Service, "svc"),
     _kube("Endpoints", "endpoints", Endpoints, "ep"),

@@ -10,12 +10,6 @@ Row = tuple[str, str, tuple[str, ...], str, tuple[str, ...], bool]
 _ISTIO: tuple[Row, ...] = (
     ("telemetry.istio.io", "Telemetry", ("v1", "v1alpha1"), "telemetries", ("telemetry",), True),
     ("install.istio.io", "IstioOperator", ("v1alpha1",), "istiooperators", ("iop", "io"), True),
-    ("rbac.istio.io", "ServiceRole", ("v1alpha1",), "serviceroles", (), True),
-    ("rbac.istio.io", "ServiceRoleBinding", ("v1alpha1",), "servicerolebindings", (), True),
-    ("rbac.istio.io", "RbacConfig", ("v1alpha1",), "rbacconfigs", (), True),
-    ("rbac.istio.io", "ClusterRbacConfig", ("v1alpha1",), "clusterrbacconfigs", (), False),
-    ("authentication.istio.io", "Policy", ("v1alpha1",), "policies", (), True),
-    ("authentication.istio.io", "MeshPolicy", ("v1alpha1",), "meshpolicies", (), False),
 )
 
 _OLD = "config.istio.io"

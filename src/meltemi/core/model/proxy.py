@@ -98,6 +98,17 @@ class Caller(Value, frozen=True, kw_only=True):
     """The object that made its pods (ISTIO_META_OWNER)."""
 
 
+class Served(Value, frozen=True, kw_only=True):
+    """A workload, as far as roles and authentication Policies ask for it (core/legacy)."""
+
+    namespace: str
+    labels: tuple[tuple[str, str], ...] = ()
+    """Sorted; only those that some role names."""
+    targets: tuple[Target, ...] = ()
+    account: str = ""
+    """Empty where no role asks for it."""
+
+
 class PatchSet(Value, frozen=True, kw_only=True):
     """A document whose patches change what a proxy gets (an EnvoyFilter, or an extension)."""
 
@@ -125,6 +136,8 @@ class Scope(Value, frozen=True, kw_only=True):
     """The workload's own, where a listener of the Sidecar binds; else empty."""
     narrowed: bool = False
     """It says which hosts are seen."""
+    account: str = ""
+    """Of the workload; empty where nothing asks for it."""
     cluster: str = LOCAL_CLUSTER
     network: str = ""
     locality: str = ""

@@ -4,10 +4,13 @@ Place:  view/{authorization,strict,tokens}, envoy/{authorization,strict,tokens},
         → [pipeline/extensions] → pipeline/slots
 """
 
+from meltemi.core.compose.authentication import PortPolicies, origin_policies, workload_modes
 from meltemi.core.compose.authorization import Applied, Policies, origins, policies_of
-from meltemi.core.compose.peer_authentication import PeerModes, modes_of
+from meltemi.core.compose.peer_authentication import PeerModes
+from meltemi.core.compose.rbac import Roles, roles_of, served_of
 from meltemi.core.compose.request_authentication import token_policies
 from meltemi.core.engine.engine import Engine
+from meltemi.core.envoy import pb
 from meltemi.core.envoy.authorization import http_rules, network_rules
 from meltemi.core.envoy.filters import (
     ALLOW,
@@ -28,18 +31,20 @@ from meltemi.core.envoy.filters import (
     Side,
     extension,
 )
+from meltemi.core.envoy.origins import by_ports, origins_message
 from meltemi.core.envoy.policy_header import policy_header
 from meltemi.core.envoy.strict import demand_message
 from meltemi.core.envoy.tokens import token_message
 from meltemi.core.model.document import Key
-from meltemi.core.model.proxy import Role, Scope
+from meltemi.core.model.proxy import Role, Scope, Served
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.model.security.authorization_policy import Action
 from meltemi.core.pipeline.authorizers import custom_body, nobody, provider_body
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.pipeline.traffic_extensions import code_calls, network_slots
-from meltemi.core.view.authorization import Policy, policies
+from meltemi.core.view.authorization import Policy, granted_policies, policies
+from meltemi.core.view.origins import asked_tokens
 from meltemi.core.view.strict import demand
 from meltemi.core.view.tokens import tokens
 
@@ -81,7 +86,10 @@ def _decided(e: Engine, scope: Scope) -> dict[tuple[Place, Side], Call]:
         if (some := _those(found, action))
     }
     believed = e.get(token_policies, scope.namespace, scope.labels)
-    if believed:
+    asked = e.get(origin_policies, scope.namespace, scope.targets)
+    if asked:
+        calls[AUTHENTICATION, side] = Call(function=origins_body, args=(side, believed, asked))
+    elif believed:
         calls[AUTHENTICATION, side] = Call(function=tokens_body, args=(side, believed))
     if found.custom:
         for place in (CUSTOM, NETWORK_CUSTOM):
@@ -91,8 +99,12 @@ def _decided(e: Engine, scope: Scope) -> dict[tuple[Place, Side], Call]:
     if scope.own.policy_header:
         calls[SHOWN, side] = Call(function=shown_body, args=(side,))
     if scope.role is Role.SIDECAR:
-        modes = e.get(modes_of, scope.namespace, scope.labels)
+        modes = e.get(workload_modes, scope.namespace, scope.labels, scope.targets)
         calls[PEER, side] = Call(function=peer_body, args=(modes,))
+        served = served_of(e, scope)
+        if found.judges_by_roles and e.get(roles_of, served):
+            for place in (ALLOW, NETWORK_ALLOW):
+                calls[place, side] = Call(function=roles_body, args=(place, side, found.allow, served))
     return calls
 
 
@@ -126,6 +138,18 @@ def tokens_body(e: Engine, side: Side, believed: tuple[Key, ...]) -> Resource:
     return resource_of(ResourceType.EXTENSION, message, origin=settled.origin)
 
 
+def origins_body(e: Engine, side: Side, believed: tuple[Key, ...], asked: PortPolicies) -> Resource:
+    """What verifies tokens where Policies ask for some, at some ports or at all."""
+    settled = e.get(tokens, believed) if believed else None
+    routed = side is Side.GATEWAY
+    base = token_message(settled, routed=routed) if settled else pb.JwtAuthentication()
+    every = {port: e.get(asked_tokens, policies) for port, policies in asked}
+    *ports, others = ((port, origins_message(base, one, routed=routed)) for port, one in every.items())
+    message = extension(AUTHENTICATION, side, by_ports(dict(ports), others[1]))
+    origin = dict.fromkeys((*(settled.origin if settled else ()), *(o for one in every.values() for o in one.origin)))
+    return resource_of(ResourceType.EXTENSION, message, origin=tuple(origin))
+
+
 def rules_body(e: Engine, place: Place, side: Side, action: Action, applied: tuple[Applied, ...]) -> Resource:
     """The rules of one action, those that are only tried beside those in force."""
     enforced = _rules(e, tuple(one for one in applied if not one.tried), place.network)
@@ -134,6 +158,18 @@ def rules_body(e: Engine, place: Place, side: Side, action: Action, applied: tup
     message = extension(place, side, write(action, enforced, tried))
     shut = b"" if enforced is None or action is Action.AUDIT else nobody(place, side)
     return resource_of(ResourceType.EXTENSION, message, refused=shut, origin=origins(applied))
+
+
+def roles_body(e: Engine, place: Place, side: Side, applied: tuple[Applied, ...], served: Served) -> Resource:
+    """What roles allow, where no policy that allows is in force. `applied`: such policies that are only tried."""
+    roles = e.get(roles_of, served) or Roles()
+    enforced = None if roles.enforced is None else granted_policies(e, roles.enforced, place.network)
+    tried = _rules(e, applied, place.network)
+    if roles.tried is not None:
+        tried = (*(tried or ()), *granted_policies(e, roles.tried, place.network))
+    write = network_rules if place.network else http_rules
+    message = extension(place, side, write(Action.ALLOW, enforced, tried))
+    return resource_of(ResourceType.EXTENSION, message, origin=(*roles.origin, *origins(applied)))
 
 
 def _rules(e: Engine, applied: tuple[Applied, ...], network: bool) -> tuple[Policy, ...] | None:

@@ -3,8 +3,9 @@
 Place:  view/{inbound,cluster} → envoy → [pipeline/inbound] → pipeline/slots
 """
 
+from meltemi.core.compose.authentication import workload_modes
 from meltemi.core.compose.mesh import mesh
-from meltemi.core.compose.peer_authentication import PeerModes, modes_of
+from meltemi.core.compose.peer_authentication import PeerModes
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.cluster import cluster_message
 from meltemi.core.envoy.inbound import inbound_message
@@ -21,7 +22,7 @@ from meltemi.core.view.names import INBOUND_PASSTHROUGH_CLUSTER
 
 def inbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """One listener, a cluster for each port that a service names, and one for the others."""
-    modes = e.get(modes_of, scope.namespace, scope.labels)
+    modes = e.get(workload_modes, scope.namespace, scope.labels, scope.targets)
     listener = Call(function=inbound_body, args=(scope.answers, scope.ip_families, modes, scope.own))
     passing = Call(function=inbound_passthrough_body, args=())
     ports = e.get(inbound_ports, scope.answers).values()

@@ -3,7 +3,8 @@
 Place:  envoy/strict → [pipeline/runtime] → pipeline/slots
 """
 
-from meltemi.core.compose.peer_authentication import PeerModes, modes_of
+from meltemi.core.compose.authentication import workload_modes
+from meltemi.core.compose.peer_authentication import PeerModes
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy import pb
 from meltemi.core.envoy.strict import demand_values
@@ -19,7 +20,11 @@ NAME = "mesh"
 
 def runtime_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """One resource for each proxy: Envoy does not start without it."""
-    modes = e.get(modes_of, scope.namespace, scope.labels) if scope.role is Role.SIDECAR else PeerModes()
+    modes = (
+        e.get(workload_modes, scope.namespace, scope.labels, scope.targets)
+        if scope.role is Role.SIDECAR
+        else PeerModes()
+    )
     body = Call(function=runtime_body, args=(scope.answers, modes))
     return (Slot(type=ResourceType.RUNTIME, name=NAME, body=body),)
 

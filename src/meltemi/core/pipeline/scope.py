@@ -13,6 +13,7 @@ from meltemi.core.compose.envoy_filters import filter_labels, filter_sets
 from meltemi.core.compose.extension import extension_labels, network_code
 from meltemi.core.compose.gateways import selections
 from meltemi.core.compose.peer_authentication import peer_selectors
+from meltemi.core.compose.rbac import asks_account, role_labels
 from meltemi.core.compose.request_authentication import token_labels
 from meltemi.core.compose.sidecars import binds, narrows, sidecar_for, sidecar_selectors
 from meltemi.core.compose.targets import Answering, targets
@@ -43,6 +44,7 @@ def scope_of(e: Engine, proxy: Proxy) -> Scope:
         sidecar=own,
         address=proxy.addresses[0] if own and proxy.addresses and e.get(binds, own) else "",
         narrowed=own is not None and e.get(narrows, own),
+        account=_account(e, proxy) if e.get(asks_account) else "",
         cluster=metadata.get("CLUSTER_ID") or LOCAL_CLUSTER,
         network=metadata.get("NETWORK", "") or dict(proxy.labels).get(NETWORK_LABEL, ""),
         locality=locality_of(dict(proxy.labels)),
@@ -66,6 +68,11 @@ def _caller(e: Engine, proxy: Proxy, metadata: Mapping[str, str]) -> Caller | No
     return None if e.get(calls_too_many, found) else found
 
 
+def _account(e: Engine, proxy: Proxy) -> str:
+    found = e.get(workload, _pod_of(proxy))
+    return found.service_account if found else ""
+
+
 def _pod_of(proxy: Proxy) -> Key:
     name = proxy.id.removesuffix(f".{proxy.namespace}")
     return Key(group="", kind="Pod", namespace=proxy.namespace, name=name)
@@ -82,6 +89,7 @@ def selecting_labels(e: Engine) -> frozenset[str]:
         {name for h in e.get(rule_heads) for name, _ in h.selector} | e.get(peer_selectors) | e.get(sidecar_selectors)
     )
     found |= e.get(extension_labels) | e.get(filter_labels) | e.get(authorization_labels) | e.get(token_labels)
+    found |= e.get(role_labels)
     found |= {name for chosen in e.get(selections) for name, _ in chosen.selector}
     for h in e.get(heads):
         found |= e.get(label_names, h.key) | e.get(connection_labels, h.key)

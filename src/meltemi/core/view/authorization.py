@@ -1,6 +1,6 @@
 """What a policy asks of a request, settled: lists of tests, of which one must hold, or none may.
 
-Place:  compose/authorization → [view/authorization] → envoy/authorization
+Place:  compose/{authorization,rbac} → [view/authorization] → envoy/authorization
 Source: Istio, "Authorization Policy", and what pilot/pkg/security/authz/model makes of it
 """
 
@@ -12,6 +12,7 @@ from msgspec import structs
 
 from meltemi.core.compose.authorization import authorization_policy
 from meltemi.core.compose.mesh import mesh
+from meltemi.core.compose.rbac import Granted
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin, Path
 from meltemi.core.model.mesh import MeshConfig, NormalizationType
@@ -83,6 +84,8 @@ class Test(Value, frozen=True, kw_only=True):
     begins and ends."""
     subject: Pattern = ANY
     """Of a token, whose issuer is the text."""
+    empty: bool = False
+    """Of a claim or of metadata: with `ANY` it may be empty."""
     listed: bool = False
     """The text is an item of a list."""
     closed: bool = False
@@ -129,6 +132,27 @@ def policies(e: Engine, key: Key, network: bool) -> tuple[Policy, ...]:
         return tuple(settled)
     narrowed = (_of_bytes(one, found.action) for one in settled)
     return tuple(one for one in narrowed if one is not None)
+
+
+def granted_policies(e: Engine, granted: tuple[Granted, ...], network: bool) -> tuple[Policy, ...]:
+    """What roles allow, settled as rules that allow are."""
+    settled = tuple(_granted(one, mesh(e)) for one in granted)
+    if not network:
+        return settled
+    return tuple(left for one in settled if (left := _of_bytes(one, Action.ALLOW)) is not None)
+
+
+def _granted(one: Granted, settings: MeshConfig) -> Policy:
+    """With the name and the place of the role. What `*` is in roles may be empty too."""
+    made = _policy(0, one.rule, _about(one.origin.key, Action.ALLOW, settings))
+    asked, asking = (tuple(_loosened(clauses) for clauses in some) for some in (made.asked, made.asking))
+    return structs.replace(made, name=one.name, origin=one.origin, asked=asked, asking=asking)
+
+
+def _loosened(clauses: Clauses) -> Clauses:
+    return tuple(
+        structs.replace(one, tests=tuple(structs.replace(test, empty=True) for test in one.tests)) for one in clauses
+    )
 
 
 def _name(key: Key, i: int) -> str:

@@ -1,6 +1,6 @@
 """The tokens that a workload believes, settled: one issuer after the other, each with its keys.
 
-Place:  compose/request_authentication → [view/tokens] → envoy/tokens
+Place:  compose/request_authentication → [view/tokens] → view/origins, envoy/tokens
 Source: Istio, "RequestAuthentication"; pilot/pkg/security/authn
 """
 
@@ -76,7 +76,7 @@ def tokens(e: Engine, policies: tuple[Key, ...]) -> Tokens:
     found = [(key, e.get(request_authentication, key)) for key in policies]
     rules = (rule for _, spec in found if spec for rule in spec.jwt_rules)
     return Tokens(
-        groups=_grouped([Issuer(rule=rule, jwks=_keys(e, rule)) for rule in rules]),
+        groups=_grouped([Issuer(rule=rule, jwks=issuer_keys(e, rule)) for rule in rules]),
         origin=tuple(Origin(key=key) for key, spec in found if spec),
     )
 
@@ -90,7 +90,8 @@ def _grouped(issuers: list[Issuer]) -> tuple[tuple[Issuer, ...], ...]:
     return tuple(groups)
 
 
-def _keys(e: Engine, rule: JWTRule) -> str:
+def issuer_keys(e: Engine, rule: JWTRule) -> str:
+    """The keys in force for one issuer."""
     source = source_of(rule)
     if source is None:
         return _guarded(rule.jwks)

@@ -1,0 +1,1 @@
+"""Kinds that Istio gave up → the model of today."""
