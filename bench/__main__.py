@@ -1,6 +1,6 @@
 """`python -m bench [SERVICES…]`: measure and print docs/reference/performance.md. `… crowd`: a crowd alone.
 
-Place:  bench · bench/{compile,push,certificates,hops,convergence,crowd,random_checks,validating} → Markdown
+Place:  bench · bench/{compile,push,certificates,hops,rules,convergence,crowd,random_checks,validating} → Markdown
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import sys
 
 import structlog
 
-from bench import certificates, convergence, hops, push, random_checks, validating
+from bench import certificates, convergence, hops, push, random_checks, rules, validating
 from bench import compile as compiling
 from bench.crowd import command as crowd
 from bench.measure import table
@@ -79,6 +79,13 @@ with the callers in a process of their own on the same CPUs.
 
 {rate} requests a second over kept connections, {rounds_of} rounds of {seconds} s of each path by turns. The bare
 Envoys have certificates of the same kind, TLS 1.3 and one route, and neither an access log nor a policy.
+
+## Many policies on one workload
+
+{rules}
+
+The same client calls two servers by turns, {policies_rounds} rounds each: of {policies} AuthorizationPolicies, that
+ask for all sorts of things, the last one lets it in.
 """
 
 
@@ -115,6 +122,9 @@ def main() -> None:
         rate=hops.RATE,
         rounds_of=hops.ROUNDS,
         seconds=hops.SECONDS,
+        rules=table(rules.HEAD, rules.measure()) if os.geteuid() == 0 else UNABLE,
+        policies=rules.POLICIES,
+        policies_rounds=rules.ROUNDS,
     )
     sys.stdout.write(text)
 
