@@ -26,11 +26,20 @@ class _Refusal(msgspec.Struct):
     namespace: str
     name: str
     index: int
+    id: str
     reason: str
 
 
-def left_out(node: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Findings on the changes; none where the proxy says nothing, or nothing that can be read."""
+class LeftOut(msgspec.Struct, frozen=True):
+    """One change, as it was."""
+
+    id: str
+    index: int
+    finding: Finding
+
+
+def left_out(node: Mapping[str, Any]) -> tuple[LeftOut, ...]:
+    """The changes with a finding each; none where the proxy says nothing, or nothing that can be read."""
     metadata: Mapping[str, Any] = node.get("metadata") or {}
     text = metadata.get(REFUSED)
     if not isinstance(text, str) or len(text) > MOST_BYTES:
@@ -42,8 +51,9 @@ def left_out(node: Mapping[str, Any]) -> tuple[Finding, ...]:
     return tuple(_findings(told[:MOST]))
 
 
-def _findings(told: list[_Refusal]) -> Iterator[Finding]:
+def _findings(told: list[_Refusal]) -> Iterator[LeftOut]:
     for one in told:
         key = Key(group=GROUP, kind=KIND, namespace=one.namespace, name=one.name)
         words = " ".join(one.reason.split())[:MOST_WORDS]
-        yield on(key, error("M9001", at(ROOT, "configPatches", one.index), f"refused by Envoy: {words}", _TIP))
+        finding = on(key, error("M9001", at(ROOT, "configPatches", one.index), f"refused by Envoy: {words}", _TIP))
+        yield LeftOut(one.id, one.index, finding)

@@ -18,6 +18,7 @@ from meltemi.core.engine.engine import Cell, Engine
 from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.proxy import Proxy, Scope
 from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.pipeline.bootstrap import change_id
 from meltemi.core.pipeline.patched import is_patched, refused_input
 from meltemi.core.pipeline.slot import Slot
 from meltemi.core.xds.asked import asked_name
@@ -26,7 +27,7 @@ from meltemi.core.xds.events import Refused, Request
 from meltemi.core.xds.refusals import Refusals
 from meltemi.ports.calls import CallMemory
 from meltemi.ports.refusals import RefusalMemory
-from meltemi.shell.left_out import left_out
+from meltemi.shell.left_out import LeftOut, left_out
 from meltemi.shell.measures import Measures
 from meltemi.shell.session import ScopeHolder, Session, proxy_of, refusal
 from meltemi.version import VERSION
@@ -94,7 +95,7 @@ class Publisher:
         self._holders: dict[Scope, ScopeHolder] = {}
         self._of_cell: dict[Cell, set[ScopeHolder]] = {}
         self._sessions: dict[Session, Identity] = {}
-        self._left_out: dict[Session, tuple[Finding, ...]] = {}
+        self._left_out: dict[Session, tuple[LeftOut, ...]] = {}
         """What each proxy was started without, because its Envoy refuses it."""
         self._complete = asyncio.Event()
         self._answered = asyncio.Event()
@@ -177,8 +178,13 @@ class Publisher:
             except Exception as problem:  # a fault of ours in one function must not hide what all others say
                 self._failed((self._derive.findings, ()), problem, self._failures)
         refused = dict.fromkeys(refusal(one) for session in self._sessions for one in session.refused())
-        refused |= dict.fromkeys(one for found in self._left_out.values() for one in found)
+        refused |= dict.fromkeys(one.finding for found in self._left_out.values() for one in found if self._stands(one))
         return (*self._findings, *refused, *(_failure(cell, why) for cell, why in self._failures.items()))
+
+    def _stands(self, one: LeftOut) -> bool:
+        """Whether the change that a proxy was started without is still written so."""
+        key = one.finding.key
+        return key is not None and change_id(self._engine, key, one.index) == one.id
 
     async def wait_for(self, revision: int) -> None:
         """Return when every connected proxy that a store revision concerns has acknowledged or refused what follows.

@@ -54,7 +54,7 @@ def marks(headers: dict[str, str]) -> list[str]:
 
 
 PROXYS = {
-    *("x-served-by", "x-request-id", "x-forwarded-proto", "x-forwarded-for", "x-forwarded-client-cert"),
+    *("x-served-by", "x-target", "x-request-id", "x-forwarded-proto", "x-forwarded-for", "x-forwarded-client-cert"),
     *("x-envoy-upstream-service-time", "x-envoy-attempt-count", "x-envoy-expected-rq-timeout-ms"),
     "x-envoy-decorator-operation",
 }

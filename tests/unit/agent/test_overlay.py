@@ -55,8 +55,8 @@ def test_another_member_of_a_oneof_takes_the_place() -> None:
 def test_what_envoy_would_not_start_with_is_left_out_and_said(tmp_path: Path) -> None:
     broken = laid(staticResources={"clusters": [{"name": "broken", "lbPolicy": "CLUSTER_PROVIDED"}]})
     changes = [
-        {"namespace": "shop", "name": "f", "index": 0, "value": laid(statsFlushInterval="7s")},
-        {"namespace": "shop", "name": "f", "index": 1, "value": broken},
+        {"namespace": "shop", "name": "f", "index": 0, "id": "a", "value": laid(statsFlushInterval="7s")},
+        {"namespace": "shop", "name": "f", "index": 1, "id": "b", "value": broken},
     ]
     settings = read(role="sidecar", domain="", env={**ENV, "MELTEMI_BOOTSTRAP": json.dumps(changes)})
     made = asyncio.run(overlaid(settings, bootstrap(settings), tmp_path / "made.json"))
@@ -66,8 +66,10 @@ def test_what_envoy_would_not_start_with_is_left_out_and_said(tmp_path: Path) ->
         *("xds-grpc", "sds-grpc", "prometheus_stats", "agent")
     ]
     (found,) = left_out(made["node"])
-    assert (found.code, found.key and found.key.name, found.path) == ("M9001", "f", "spec.configPatches[1]")
-    assert "refused by Envoy: cluster manager: cluster provided LB specified" in found.message
+    said = found.finding
+    assert (said.code, said.key and said.key.name, said.path) == ("M9001", "f", "spec.configPatches[1]")
+    assert (found.id, found.index) == ("b", 1)
+    assert "refused by Envoy: cluster manager: cluster provided LB specified" in said.message
 
 
 @pytest.mark.parametrize("said", [7, "{", "[{}]", '[{"namespace": 1}]', "[" + " " * 70000 + "]"])

@@ -5,7 +5,8 @@ import json
 from meltemi.apps.injection import Injector
 from meltemi.core.inject.config import InjectConfig
 from meltemi.core.inject.inject import applied
-from meltemi.core.pipeline.bootstrap import VARIABLE, bootstrap_findings
+from meltemi.core.model.document import Key
+from meltemi.core.pipeline.bootstrap import VARIABLE, bootstrap_findings, change_id
 from meshes import mesh_of
 
 TEXT = """
@@ -62,3 +63,11 @@ def test_running_proxies_without_it_are_named() -> None:
         ("M2708", "spec.configPatches[3]"),
     ]
     assert bootstrap_findings(mesh_of(TEXT)) == ()
+
+
+def test_a_change_is_known_by_what_it_says() -> None:
+    key = Key(group="networking.istio.io", kind="EnvoyFilter", namespace="shop", name="f")
+    before, after = mesh_of(TEXT), mesh_of(TEXT.replace("1s", "9s"))
+    assert change_id(before, key, 0) != change_id(after, key, 0)
+    assert change_id(before, key, 1) == change_id(after, key, 1) != ""
+    assert change_id(before, key, 9) == ""

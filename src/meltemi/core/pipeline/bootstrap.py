@@ -7,6 +7,7 @@ Source: Istio, pilot, networking/grpc/bootstrap: MERGE alone, and all patches of
 
 import json
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 from typing import Any
 
 from meltemi.core.check.report import note, on, warning
@@ -22,7 +23,7 @@ from meltemi.core.model.kube.pod import Pod
 from meltemi.core.model.proxy import Proxy, Role
 from meltemi.core.model.traffic.envoy_filter import ApplyTo, Operation, PatchContext
 from meltemi.core.pipeline.proxies import PROXY, pod_proxy
-from meltemi.core.view.patches import MERGES, Patch, patch_heads, patches_in
+from meltemi.core.view.patches import MERGES, Patch, patch, patch_heads, patches_in
 
 VARIABLE = "MELTEMI_BOOTSTRAP"
 """Of the proxy's container: a list of changes as JSON."""
@@ -64,7 +65,16 @@ def _change(p: Patch) -> str:
         "replace_lists": p.operation is Operation.MERGE_AND_REPLACE_LIST,
         "value": overlay(message),
     }
+    text = json.dumps(said, separators=(",", ":"), sort_keys=True)
+    said = {**said, "id": blake2b(text.encode(), digest_size=12).hexdigest()}
     return json.dumps(said, separators=(",", ":"), sort_keys=True)
+
+
+def change_id(e: Engine, key: Key, index: int) -> str:
+    """By which a proxy says that it was started without a change; empty where there is no such change any more."""
+    found = e.get(patch, key, index)
+    is_one = found is not None and found.apply_to is ApplyTo.BOOTSTRAP and found.operation in MERGES
+    return json.loads(_change(found))["id"] if found and is_one else ""
 
 
 def bootstrap_findings(e: Engine) -> tuple[Finding, ...]:

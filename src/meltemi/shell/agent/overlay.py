@@ -49,7 +49,7 @@ async def overlaid(settings: Settings, base: Json, file: Path) -> Json:
     for change in settings.bootstrap:
         if fault := await _fault(settings, _with(base, [*kept, change]), file):
             log("a change of the bootstrap is left out", name=change["name"], index=change["index"], reason=fault)
-            refused.append({**{k: change[k] for k in ("namespace", "name", "index")}, "reason": fault})
+            refused.append({**{k: change[k] for k in ("namespace", "name", "index", "id")}, "reason": fault})
         else:
             kept.append(change)
     made = _with(base, kept)
