@@ -59,5 +59,5 @@ def _sound(process: subprocess.Popen[str], rate: int) -> None:
     said, problem = process.communicate(timeout=60)
     assert said, problem
     result = json.loads(said)
-    assert result["sent"] >= rate
-    assert result["failures"] == []
+    assert result["sent"] >= rate, result
+    assert not result["failures"], result["failures"]
