@@ -1,12 +1,14 @@
 """Which proxies a document is for: by selector, by `targetRefs`, or all of its namespace.
 
-Place:  compose/inputs → [compose/attachments] → compose/{envoy_filters,peer_authentication,sidecars}
+Place:  compose/inputs → [compose/attachments] → compose/{authorization,extension,envoy_filters,sidecars,…}
 Source: Istio, reference, "WorkloadSelector", "PolicyTargetReference": in the root namespace a selector selects in all
         namespaces; a Gateway's proxies carry its name as a label
 """
 
-from meltemi.core.compose.inputs import Age
-from meltemi.core.model.document import Key
+from meltemi.core.compose.inputs import Age, age_of
+from meltemi.core.model.document import Document, Key
+from meltemi.core.model.security.authorization_policy import AuthorizationPolicy
+from meltemi.core.model.security.request_authentication import RequestAuthentication
 from meltemi.core.model.traffic.common import PolicyTargetReference
 from meltemi.core.model.value import Value
 
@@ -32,6 +34,18 @@ class Attached(Value, frozen=True, kw_only=True):
     selector: Labels = ()
     gateways: tuple[str, ...] | None = None
     """Names of the Gateways that it is for, instead of a selector."""
+
+
+def head_of(found: Document[AuthorizationPolicy] | Document[RequestAuthentication]) -> Attached:
+    """Where a document holds that chooses workloads by a selector or by references, the oldest first."""
+    spec = found.spec
+    refs = (*((spec.target_ref,) if spec.target_ref else ()), *spec.target_refs)
+    return Attached(
+        key=found.key,
+        order=(0, age_of(found)),
+        selector=spec.selector.match_labels if spec.selector else (),
+        gateways=gateways_of(refs),
+    )
 
 
 def gateways_of(refs: tuple[PolicyTargetReference, ...]) -> tuple[str, ...] | None:

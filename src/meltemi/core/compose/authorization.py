@@ -4,8 +4,8 @@ Place:  model/security → [compose/authorization] → view/{authorization,autho
 Source: Istio, "Authorization Policy": those of the root namespace and of the workload's own, all together
 """
 
-from meltemi.core.compose.attachments import Attached, Labels, attached, gateways_of, labels_asked
-from meltemi.core.compose.inputs import age_of, keys, read_as
+from meltemi.core.compose.attachments import Attached, Labels, attached, head_of, labels_asked
+from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
@@ -61,16 +61,7 @@ def authorization_policy(e: Engine, key: Key) -> AuthorizationPolicy | None:
 def authorization_head(e: Engine, key: Key) -> Attached | None:
     """Where one AuthorizationPolicy holds."""
     found = read_as(e, key, AuthorizationPolicy)
-    if found is None:
-        return None
-    spec = found.spec
-    refs = (*((spec.target_ref,) if spec.target_ref else ()), *spec.target_refs)
-    return Attached(
-        key=key,
-        order=(0, age_of(found)),
-        selector=spec.selector.match_labels if spec.selector else (),
-        gateways=gateways_of(refs),
-    )
+    return head_of(found) if found else None
 
 
 def authorization_heads(e: Engine) -> tuple[Attached, ...]:

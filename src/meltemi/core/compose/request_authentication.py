@@ -4,9 +4,9 @@ Place:  model/security → [compose/request_authentication] → view/tokens, pip
 Source: Istio, "RequestAuthentication": all that are for a workload, together
 """
 
-from meltemi.core.compose.attachments import Attached, Labels, attached, gateways_of, labels_asked
+from meltemi.core.compose.attachments import Attached, Labels, attached, head_of, labels_asked
 from meltemi.core.compose.authentication import origin_rules
-from meltemi.core.compose.inputs import age_of, keys, read_as
+from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key
@@ -27,16 +27,7 @@ def request_authentication(e: Engine, key: Key) -> RequestAuthentication | None:
 def token_head(e: Engine, key: Key) -> Attached | None:
     """Where one RequestAuthentication holds."""
     found = read_as(e, key, RequestAuthentication)
-    if found is None:
-        return None
-    spec = found.spec
-    refs = (*((spec.target_ref,) if spec.target_ref else ()), *spec.target_refs)
-    return Attached(
-        key=key,
-        order=(0, age_of(found)),
-        selector=spec.selector.match_labels if spec.selector else (),
-        gateways=gateways_of(refs),
-    )
+    return head_of(found) if found else None
 
 
 def token_heads(e: Engine) -> tuple[Attached, ...]:
