@@ -1,4 +1,4 @@
-"""Cases of other people's: what a mesh must accept and refuse, scored by the shared judge, and the samples."""
+"""Cases of other people: what is accepted and refused, whom rules let in, scored by the shared judge; the samples."""
 
 import json
 import subprocess
@@ -14,13 +14,13 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 JUDGE = SHARED / "tools" / "judge" / "judge"
 DATA = SHARED / "conformance"
 
-NEEDS = "networking,extensions,mesh-config"
+NEEDS = "networking,security,extensions,mesh-config"
 
 pytestmark = pytest.mark.skipif(not JUDGE.exists(), reason="../shared is not there")
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ["validation", "validation-go"])
+@pytest.mark.parametrize("name", ["validation", "validation-go", "authz"])
 def test_every_case(name: str, tmp_path: Path):
     report = tmp_path / "report.json"
     command = [sys.executable, str(JUDGE), name, "--cli", f"{sys.executable} -m meltemi.apps.cli", "--data", str(DATA)]

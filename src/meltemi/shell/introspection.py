@@ -14,7 +14,7 @@ from meltemi.core.engine.engine import Engine
 from meltemi.core.model.proxy import ISTIO_VERSION
 from meltemi.core.model.registry.service import Service
 from meltemi.core.model.resource import ResourceType
-from meltemi.shell.measures import SHORT
+from meltemi.shell.measures import TYPES
 from meltemi.shell.publish import Publisher
 from meltemi.shell.session import Session
 
@@ -52,7 +52,7 @@ class Introspection:
         if session is None:
             return None
         return {"proxy": proxy, "scope": structs.asdict(session.holder.scope), "types": {
-            name: _offered(session, kind) for kind, name in SHORT.items()
+            name: _offered(session, kind) for kind, name in TYPES.items()
         }}  # fmt: skip
 
     def registryz(self) -> list[Service]:

@@ -15,7 +15,7 @@ from meltemi.core.model.resource import ResourceType
 from meltemi.version import VERSION
 
 disable_created_metrics()
-SHORT = {
+TYPES = {
     ResourceType.RUNTIME: "rtds",
     ResourceType.SECRET: "sds",
     ResourceType.CLUSTER: "cds",
@@ -41,10 +41,10 @@ class Measures:
         rejects = self._counter("pilot_total_xds_rejects", "Resources that proxies refused.", "type")
         sent = self._counter("meltemi_xds_sent_bytes", "Bytes of responses that were sent to proxies.", "type")
         size = self._histogram("pilot_xds_config_size_bytes", "Bytes of a response.", "type", _SIZES)
-        self._pushes = {kind: pushes.labels(name) for kind, name in SHORT.items()}
-        self._rejects = {kind: rejects.labels(name) for kind, name in SHORT.items()}
-        self._sent = {kind: sent.labels(name) for kind, name in SHORT.items()}
-        self._size = {kind: size.labels(name) for kind, name in SHORT.items()}
+        self._pushes = {kind: pushes.labels(name) for kind, name in TYPES.items()}
+        self._rejects = {kind: rejects.labels(name) for kind, name in TYPES.items()}
+        self._sent = {kind: sent.labels(name) for kind, name in TYPES.items()}
+        self._size = {kind: size.labels(name) for kind, name in TYPES.items()}
         self._write = self._histogram("pilot_xds_send_time", "Seconds until a response was taken from us.")
         self._converged = self._histogram(
             "pilot_proxy_convergence_time", "Seconds from a change until a proxy had answered for all of it."

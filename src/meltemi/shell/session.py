@@ -21,20 +21,11 @@ from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
 from meltemi.core.xds.offer import Offer
 from meltemi.core.xds.refusals import Refusals
 from meltemi.core.xds.wire import response
-from meltemi.shell.measures import Measures
+from meltemi.shell.measures import TYPES, Measures
 
 log: Any = structlog.get_logger(__name__)
 
-SHORT = {
-    ResourceType.RUNTIME: "RTDS",
-    ResourceType.SECRET: "SDS",
-    ResourceType.CLUSTER: "CDS",
-    ResourceType.ENDPOINTS: "EDS",
-    ResourceType.EXTENSION: "ECDS",
-    ResourceType.LISTENER: "LDS",
-    ResourceType.ROUTES: "RDS",
-    ResourceType.VIRTUAL_HOST: "VHDS",
-}
+SHORT = {kind: name.upper() for kind, name in TYPES.items()}
 """As `istioctl proxy-status` calls them."""
 REFUSED = "M9001"
 """Code of the finding on a document that an Envoy refuses."""
