@@ -68,3 +68,9 @@ def test_a_limit_may_be_turned_off():
 def test_warming_up_where_envoy_does_not_is_said(how: dict[str, Tree]):
     spec = policy(loadBalancer={**how, "warmup": {"duration": "1s"}})
     assert warnings("DestinationRule", spec) == [f"M1303 {P}.loadBalancer.warmup"]
+
+
+@pytest.mark.parametrize(("written", "want"), [("true", 0), ("false", 0), ("yes", 1)])
+def test_weights_by_latency_are_switched_by_true_and_false(written: str, want: int):
+    found = faults("DestinationRule", {"host": "a"}, annotations={"meltemi.io/weights-by-latency": written})
+    assert found == ['M2212 metadata.annotations["meltemi.io/weights-by-latency"]'] * want

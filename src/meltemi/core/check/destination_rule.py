@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from meltemi.core.check.context import Context
 from meltemi.core.check.export import check_export_to
+from meltemi.core.check.latency import check_latency
 from meltemi.core.check.names import check_host, check_labels, check_selector, is_label
 from meltemi.core.check.report import ROOT, at, error, required, warning
 from meltemi.core.check.traffic_policy import check_traffic_policy
@@ -23,6 +24,7 @@ def check_destination_rule(rule: DestinationRule, context: Context) -> Iterator[
     else:
         yield required(ROOT, "host", "name the host that the rule is for")
     yield from check_traffic_policy(rule.traffic_policy, at(ROOT, "trafficPolicy"))
+    yield from check_latency(rule, context)
     yield from _check_subsets(rule.subsets, at(ROOT, "subsets"))
     selector = rule.workload_selector
     yield from check_export_to(

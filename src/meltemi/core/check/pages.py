@@ -316,6 +316,7 @@ _HOSTS: tuple[Page, ...] = (
     ),
     ("M3204", "warning", "rules that are not merged", "Rules for one host are merged only where `exportTo` is equal."),
     ("M3206", "warning", "host of another document", "The host belongs to an older document; here it has no effect."),
+    ("M3207", "warning", "nothing to time", "Weights by latency need requests; the host takes bytes only."),
 )
 
 _PROXIES: tuple[Page, ...] = (

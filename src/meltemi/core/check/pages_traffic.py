@@ -174,4 +174,10 @@ DESTINATION_RULE: tuple[Page, ...] = (
     ("M2209", "error", "tunnel", "A tunnel is CONNECT or POST, and excludes the PROXY protocol."),
     ("M2210", "error", "warm-up", "`minimumPercent` is 0 to 100, `aggression` at least 1."),
     ("M2211", "error", "protocol towards destinations", "Upgrade and the client's own protocol exclude each other."),
+    (
+        "M2212",
+        "error",
+        "weights by latency",
+        "The annotation is `true` or `false`. Hashing, RANDOM and PASSTHROUGH have no weights: there it is a warning.",
+    ),
 )

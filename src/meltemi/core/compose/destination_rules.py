@@ -16,7 +16,7 @@ from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin, Path
-from meltemi.core.model.traffic.destination_rule import DestinationRule, Subset, TrafficPolicy
+from meltemi.core.model.traffic.destination_rule import BY_LATENCY, DestinationRule, Subset, TrafficPolicy
 from meltemi.core.model.value import Value
 
 GROUP = "networking.istio.io"
@@ -43,6 +43,12 @@ def destination_rule(e: Engine, key: Key) -> DestinationRule | None:
     """The content of one DestinationRule."""
     found = read_as(e, key, DestinationRule)
     return found.spec if found else None
+
+
+def by_latency(e: Engine, key: Key) -> bool:
+    """Whether one DestinationRule asks for weights by latency."""
+    found = read_as(e, key, DestinationRule)
+    return found is not None and dict(found.meta.annotations).get(BY_LATENCY) == "true"
 
 
 def rule_head(e: Engine, key: Key) -> RuleHead | None:
@@ -136,6 +142,8 @@ class Written(Value, frozen=True, kw_only=True):
     policy: TrafficPolicy | None = None
     """Of the host."""
     subset: Subset | None = None
+    by_latency: bool = False
+    """One of the documents asks for it."""
     origins: tuple[Origin, ...] = ()
     """The most telling first."""
 
@@ -157,4 +165,9 @@ def written_policy(e: Engine, rules: tuple[Key, ...], subset: str) -> Written:
     origins = [Origin(key=part[0], path=Path(f"spec.subsets[{part[1]}]"))] if part else []
     if whole:
         origins.append(Origin(key=whole[0], path=Path("spec.trafficPolicy")))
-    return Written(policy=whole[1] if whole else None, subset=part[2] if part else None, origins=tuple(origins))
+    return Written(
+        policy=whole[1] if whole else None,
+        subset=part[2] if part else None,
+        by_latency=any(e.get(by_latency, key) for key, _ in found),
+        origins=tuple(origins),
+    )

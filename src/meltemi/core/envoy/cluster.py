@@ -7,6 +7,7 @@ from meltemi.core.envoy import pb
 from meltemi.core.envoy.connection_pool import write_pool
 from meltemi.core.envoy.dynamic_dns import write_dynamic
 from meltemi.core.envoy.endpoints import ISTIO, TLS_MODE, load_assignment
+from meltemi.core.envoy.latency import measuring
 from meltemi.core.envoy.load_balancer import write_balancer
 from meltemi.core.envoy.outlier import outlier_detection
 from meltemi.core.envoy.proxy_protocol import plain, write_announcement
@@ -34,7 +35,8 @@ def cluster_message(cluster: Cluster) -> pb.Cluster:
     elif cluster.discovery is Discovery.STATIC:
         written.load_assignment.CopyFrom(load_assignment(cluster.name, cluster.groups))
     write_balancer(cluster.balancer, written)
-    write_pool(cluster.pool, written, find_server_name=asks_name, check_server_name=checks_name)
+    filters = measuring() if cluster.balancer.by_latency else ()
+    write_pool(cluster.pool, written, find_server_name=asks_name, check_server_name=checks_name, filters=filters)
     if cluster.outlier is not None:
         written.outlier_detection.CopyFrom(outlier_detection(cluster.outlier))
     if cluster.mutual is not None:

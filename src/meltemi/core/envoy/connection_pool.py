@@ -3,6 +3,8 @@
 Place:  view/connection_pool → [envoy/connection_pool] → envoy/cluster
 """
 
+from collections.abc import Sequence
+
 from meltemi.core.envoy import pb
 from meltemi.core.model.traffic.destination_rule import RetryBudget
 from meltemi.core.view.connection_pool import Http, Pool
@@ -13,9 +15,14 @@ PING_INTERVAL = 30
 
 
 def write_pool(
-    pool: Pool, cluster: pb.Cluster, *, find_server_name: bool = False, check_server_name: bool = False
+    pool: Pool,
+    cluster: pb.Cluster,
+    *,
+    find_server_name: bool = False,
+    check_server_name: bool = False,
+    filters: Sequence[pb.HttpFilter] = (),
 ) -> None:
-    """Add limits and the choice of HTTP to a cluster."""
+    """Add limits and the choice of HTTP to a cluster. `filters`: of its requests, behind the choice of an endpoint."""
     cluster.connect_timeout.CopyFrom(pb.duration(pool.connect_timeout))
     cluster.circuit_breakers.CopyFrom(circuit_breakers(pool))
     _write_keepalive(pool, cluster)
@@ -24,6 +31,7 @@ def write_pool(
         # The name that is asked for is the name that the certificate must show.
         options.upstream_http_protocol_options.auto_sni = True
         options.upstream_http_protocol_options.auto_san_validation = check_server_name
+    options.http_filters.extend(filters)
     if options != pb.UpstreamHttpOptions(explicit_http_config=_http1()):
         cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pb.any_of(options))
 

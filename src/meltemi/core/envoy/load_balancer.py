@@ -4,14 +4,17 @@ Place:  view/load_balancer → [envoy/load_balancer] → envoy/cluster
 """
 
 from meltemi.core.envoy import pb
+from meltemi.core.envoy.latency import AGGRESSION_KEY, by_latency
 from meltemi.core.view.load_balancer import Balancer, Pick, Warmup
-
-AGGRESSION_KEY = "upstream.slow_start.aggression"
-"""Envoy wants a runtime key; nothing sets it."""
 
 
 def write_balancer(balancer: Balancer, cluster: pb.Cluster) -> None:
     """Add it to a cluster."""
+    cluster.common_lb_config.healthy_panic_threshold.value = balancer.panic
+    if balancer.by_latency:
+        cluster.lb_policy = pb.Cluster.LOAD_BALANCING_POLICY_CONFIG
+        cluster.load_balancing_policy.CopyFrom(by_latency(balancer))
+        return
     cluster.lb_policy = pb.Cluster.LbPolicy.Value(balancer.pick)
     if balancer.pick is Pick.RING_HASH:
         cluster.ring_hash_lb_config.minimum_ring_size.value = balancer.ring_size
@@ -19,10 +22,8 @@ def write_balancer(balancer: Balancer, cluster: pb.Cluster) -> None:
         cluster.maglev_lb_config.table_size.value = balancer.table_size
     elif balancer.warmup is not None:
         _write_warmup(balancer.warmup, balancer.pick, cluster)
-    common = cluster.common_lb_config
-    common.healthy_panic_threshold.value = balancer.panic
     if balancer.by_locality:
-        common.locality_weighted_lb_config.SetInParent()
+        cluster.common_lb_config.locality_weighted_lb_config.SetInParent()
 
 
 def _write_warmup(warmup: Warmup, pick: Pick, cluster: pb.Cluster) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar, cast
 
 from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
-from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.cluster.v3.cluster_pb2 import Cluster, LoadBalancingPolicy
 from envoy.config.cluster.v3.outlier_detection_pb2 import OutlierDetection
 from envoy.config.core.v3.address_pb2 import Address, BindConfig, CidrRange, SocketAddress, TcpKeepalive
 from envoy.config.core.v3.base_pb2 import (
@@ -92,6 +92,7 @@ from envoy.extensions.filters.http.on_demand.v3.on_demand_pb2 import OnDemand
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC as HTTPRBAC
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2 import Config as SetFilterState
+from envoy.extensions.filters.http.upstream_codec.v3.upstream_codec_pb2 import UpstreamCodec
 from envoy.extensions.filters.http.wasm.v3.wasm_pb2 import Wasm as HTTPWasm
 from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 import HttpInspector
 from envoy.extensions.filters.listener.original_dst.v3.original_dst_pb2 import OriginalDst
@@ -113,6 +114,10 @@ from envoy.extensions.filters.network.wasm.v3.wasm_pb2 import Wasm as NetworkWas
 from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import (
     HeaderMutation as EarlyHeaderMutation,
 )
+from envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.client_side_weighted_round_robin_pb2 import (  # noqa: E501
+    ClientSideWeightedRoundRobin as WeightedRoundRobin,
+)
+from envoy.extensions.load_balancing_policies.wrr_locality.v3.wrr_locality_pb2 import WrrLocality as WeightedLocalities
 from envoy.extensions.matching.common_inputs.network.v3.network_inputs_pb2 import DestinationPortInput
 from envoy.extensions.matching.input_matchers.runtime_fraction.v3.runtime_fraction_pb2 import RuntimeFraction
 from envoy.extensions.path.match.uri_template.v3.uri_template_match_pb2 import UriTemplateMatchConfig
@@ -228,6 +233,7 @@ __all__ = [
     "Listener",
     "ListenerFilter",
     "ListenerFilterChainMatchPredicate",
+    "LoadBalancingPolicy",
     "Locality",
     "LocalityLbEndpoints",
     "Lua",
@@ -288,11 +294,14 @@ __all__ = [
     "TransportSocket",
     "TypedExtensionConfig",
     "UInt32Value",
+    "UpstreamCodec",
     "UpstreamHttpOptions",
     "UpstreamTlsContext",
     "UriTemplateMatchConfig",
     "ValueMatcher",
     "VirtualHost",
+    "WeightedLocalities",
+    "WeightedRoundRobin",
     "XdsExtension",
     "ads",
     "any_of",

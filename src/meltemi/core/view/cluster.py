@@ -23,6 +23,7 @@ from meltemi.core.model.value import Value
 from meltemi.core.view.connection_pool import Http, Pool, effective_pool
 from meltemi.core.view.endpoints import NOWHERE, Group, assignment, preference
 from meltemi.core.view.inbound_ports import Delivery
+from meltemi.core.view.latency import weighs
 from meltemi.core.view.load_balancer import Balancer, Pick, effective_balancer
 from meltemi.core.view.mesh_tls import all_take_tls, identities, inner_protocol, workload_client
 from meltemi.core.view.names import (
@@ -176,7 +177,7 @@ def _balancer(e: Engine, aim: Aim, policy: Policy, kind: Discovery) -> Balancer:
     )
     if settled.pick is Pick.ORIGINAL:
         return Balancer(panic=settled.panic, by_locality=settled.by_locality)
-    return settled
+    return structs.replace(settled, by_latency=e.get(weighs, aim))
 
 
 def passthrough(settings: MeshConfig) -> Cluster:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from meltemi.core.check.report import at, on, warning
 from meltemi.core.compose.destination_rules import (
     RuleHead,
+    by_latency,
     rule_head,
     rule_heads,
     rule_index,
@@ -19,6 +20,8 @@ from meltemi.core.compose.registry import hosts, joins, made, makers, service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Path
 from meltemi.core.model.finding import Finding
+from meltemi.core.model.traffic.destination_rule import BY_LATENCY
+from meltemi.core.view.latency import measured
 
 POLICY = Path("spec.trafficPolicy")
 
@@ -38,7 +41,7 @@ def rule_findings(e: Engine, key: Key) -> tuple[Finding, ...]:
     h = e.get(rule_head, key)
     if h is None:
         return ()
-    return (*_unmatched(e, h), *_shadowed(e, h))
+    return (*_unmatched(e, h), *_shadowed(e, h), *_unweighed(e, h))
 
 
 def _unmatched(e: Engine, h: RuleHead) -> Iterator[Finding]:
@@ -48,6 +51,15 @@ def _unmatched(e: Engine, h: RuleHead) -> Iterator[Finding]:
     if not known:
         tip = "apply a Service or ServiceEntry, or correct the name"
         yield on(h.key, warning("M3201", at(Path("spec"), "host"), f"there is no service {h.host!r}", tip))
+
+
+def _unweighed(e: Engine, h: RuleHead) -> Iterator[Finding]:
+    """Weights by latency for a host that takes bytes only."""
+    found = e.get(service, h.host)
+    if found is None or not e.get(by_latency, h.key) or any(measured(port.protocol) for port in found.ports):
+        return
+    message = f"no port of {h.host!r} takes requests, whose answers could be timed"
+    yield on(h.key, warning("M3207", at(Path("metadata.annotations"), BY_LATENCY), message, "remove the annotation"))
 
 
 def _shadowed(e: Engine, h: RuleHead) -> Iterator[Finding]:

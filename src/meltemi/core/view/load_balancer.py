@@ -47,6 +47,8 @@ class Balancer(Value, frozen=True, kw_only=True):
     table_size: int | None = None
     """Of Maglev; None is Envoy's default, 65537."""
     warmup: Warmup | None = None
+    by_latency: bool = False
+    """Endpoints are picked by turns, those more often that answered sooner (view/latency)."""
     by_locality: bool = False
     """Localities get shares by weight, before endpoints are picked."""
     panic: int = 0

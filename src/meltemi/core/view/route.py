@@ -20,6 +20,7 @@ from meltemi.core.view.destination import Target, dialled, target
 from meltemi.core.view.fault import Fault, effective_fault
 from meltemi.core.view.hashing import Hash, hash_of
 from meltemi.core.view.headers import HeaderChanges, header_changes, route_header_changes
+from meltemi.core.view.latency import REPORT, weighs_one
 from meltemi.core.view.match import Field, How, RequestMatch, Text, request_match
 from meltemi.core.view.mesh_tls import undeclared
 from meltemi.core.view.mirror import Mirror, written_mirrors
@@ -122,6 +123,7 @@ def default_route(e: Engine, host: str, client: Client) -> Route:
         match=at_port(RequestMatch(), splits, client),
         splits=splits,
         retry=effective_retry(None, hashed=bool(hashes), default=mesh(e).default_http_retry_policy),
+        changes=_unreported(e, HeaderChanges(), splits, client),
         hashes=hashes,
     )
 
@@ -186,7 +188,7 @@ def _route(e: Engine, rule: Rule, match: HTTPMatchRequest | None, client: Client
         fault=effective_fault(written.fault),
         cors=effective_cors(written.cors_policy),
         mirrors=_mirrors(e, rule, client),
-        changes=route_header_changes(written),
+        changes=_unreported(e, route_header_changes(written), splits, client),
         hashes=hashes,
         origin=rule.origin,
     )
@@ -221,6 +223,13 @@ def _split(e: Engine, written: HTTPRouteDestination, rule: Rule, client: Client,
 
 def _to(e: Engine, to: Target, client: Client) -> Split:
     return Split(to=to, undeclared=undeclared(e, to, client.namespace, client.labels), dialled=e.get(dialled, to))
+
+
+def _unreported(e: Engine, changes: HeaderChanges, splits: tuple[Split, ...], client: Client) -> HeaderChanges:
+    """What proxies tell themselves of endpoints, callers are not told."""
+    if not weighs_one(e, (split.to for split in splits), client.namespace, client.labels):
+        return changes
+    return structs.replace(changes, response_remove=(*changes.response_remove, REPORT))
 
 
 def _mirrors(e: Engine, rule: Rule, client: Client) -> tuple[Mirror, ...]:

@@ -35,6 +35,8 @@ class Policy(Value, frozen=True, kw_only=True):
     tunnel: TunnelSettings | None = None
     proxy_protocol: ProxyProtocol | None = None
     retry_budget: RetryBudget | None = None
+    by_latency: bool = False
+    """Endpoints that answer sooner get more requests, where the way to pick has weights."""
     labels: tuple[tuple[str, str], ...] = ()
     """Of the subset's endpoints."""
     origins: tuple[Origin, ...] = ()
@@ -63,7 +65,7 @@ def policy_for(e: Engine, aim: Aim) -> Policy:
     lowest = over(NO_POLICY, mesh(e).default_traffic_policy, aim.port)
     whole = over(lowest, written.policy, aim.port)
     merged = over(whole, written.subset.traffic_policy if written.subset else None, aim.port)
-    return structs.replace(merged, labels=_labels(written), origins=written.origins)
+    return structs.replace(merged, by_latency=written.by_latency, labels=_labels(written), origins=written.origins)
 
 
 def _labels(written: Written) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,9 @@ from meltemi.core.model.traffic.common import PortSelector, WorkloadSelector
 from meltemi.core.model.units import Percent, Seconds
 from meltemi.core.model.value import Value
 
+BY_LATENCY = "meltemi.io/weights-by-latency"
+"""Annotation, `true` or `false`: endpoints that answer sooner get more requests. Not Istio's."""
+
 
 class SimpleLB(StrEnum):
     """Load balancing without state of its own."""
