@@ -7,6 +7,7 @@ Exit:   0 done · 1 there are findings, or what was waited for did not come · 2
 import os
 import sys
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any
 
 import click
@@ -56,7 +57,7 @@ class Commands(click.Group):
         if name not in COMMANDS or not _exists(name):
             return None
         command: click.Command = import_module(f"{__name__}.{_module(name)}").command
-        command.help = _for_users(command.help or "")
+        _tell(command)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -98,11 +99,18 @@ def _words(problem: Exception) -> str:
     return f"{type(problem).__name__}: {text}\n  help: set MELTEMI_DEBUG=1 to see where, and report it"
 
 
+def _tell(command: click.Command) -> None:
+    """Make the help of a command, and of all commands in it, what users read."""
+    command.help = _for_users(command.help or "")
+    for one in command.commands.values() if isinstance(command, click.Group) else ():
+        _tell(one)
+
+
 def _for_users(text: str) -> str:
     """A module's docstring as help: without its place in the house, lines as they are written."""
-    lines = [line for line in text.splitlines() if not line.startswith("Place:")]
-    paragraphs = "\n".join(lines).split("\n\n")
-    return "\n\n".join(part if part.startswith("\b") else f"\b\n{part.strip()}" for part in paragraphs)
+    lines = [line for line in cleandoc(text).splitlines() if not line.startswith("Place:")]
+    paragraphs = (part.strip("\n") for part in "\n".join(lines).split("\n\n"))
+    return "\n\n".join(part if part.startswith("\b") else f"\b\n{part}" for part in paragraphs)
 
 
 def _module(name: str) -> str:
