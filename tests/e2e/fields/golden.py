@@ -58,6 +58,24 @@ GOLDEN: dict[tuple[str, str], str] = {
         ("AuthorizationPolicy", f"{place}.namespace"): "only the policy's own, which goes without saying; else M2707"
         for place in ("targetRef", "targetRefs[]")
     },
+    **{
+        ("EnvoyFilter", f"configPatches[].match.{field}"): f"{why}; told by M2706, `unit/envoy/test_patch_table.py`"
+        for why, fields in (
+            ("as in Istio without meaning", ("listener.portName",)),
+            (
+                "there are no waypoints",
+                tuple(
+                    f"waypoint.{name}"
+                    for name in (
+                        *("filter.name", "filter.subFilter.name", "portNumber"),
+                        *("route.action", "route.name"),
+                    )
+                ),
+            ),
+        )
+        for field in fields
+    },
+    ("EnvoyFilter", "targetRefs[].namespace"): "only the filter's own, which goes without saying; else M2707",
     ("Gateway", "servers[].port.targetPort"): "as in Istio without meaning; refused with M2310",
     **{
         ("Sidecar", f"{side}[].port.targetPort"): "as in Istio without meaning here; refused with M2310"

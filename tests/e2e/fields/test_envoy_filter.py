@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,8 +12,10 @@ import pytest
 
 from e2e.fields.conftest import enter
 from e2e.fields.shown import shows
+from e2e.fields.test_gateway import HOST, HTTPS, OTHER, gateway, secure
 from e2e.fields.world import World
 from e2e.mesh import Mesh, eventually
+from e2e.test_gateway_tls import Certificates
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -299,6 +302,43 @@ def test_filters_of_bytes_and_chains(world: World) -> None:
 
     apply(world, patch("FILTER_CHAIN", "listener: {name: virtualOutbound, filterChain: {name: nobody}}", "REMOVE"))
     assert world.client.line("echo", 7000).endswith("hello")
+
+
+@shows(EF, "sni", under=f"{PATCHES}match.listener.filterChain.")
+def test_chains_of_server_names(world: World, tmp_path: Path) -> None:
+    made = Certificates(tmp_path)
+    for name, host in (("filtered", HOST), ("other", OTHER)):
+        world.mesh.run("apply", "-f", "-", text=made.secret(name, host))
+    gateway(
+        world,
+        f"{HTTPS}, hosts: ['{HOST}'], tls: {{mode: SIMPLE, credentialName: filtered}}",
+        f"{HTTPS.replace('https', 'mail')}, hosts: ['{OTHER}'], tls: {{mode: SIMPLE, credentialName: other}}",
+    )
+    assert eventually(lambda: (secure(world).status, secure(world, OTHER).status) == (200, 200))
+
+    refuse = 'function envoy_on_request(h) h:respond({[":status"] = "418"}, "") end'
+    value = f"name: refuse, typed_config: {{'@type': {LUA}, inline_code: '{refuse}'}}"
+    at = f"context: GATEWAY, listener: {{filterChain: {{sni: {OTHER}}}}}"
+    apply(world, patch("HTTP_FILTER", at, "INSERT_FIRST", value), spec="", namespace="istio-system")
+
+    assert (secure(world).status, secure(world, OTHER).status) == (200, 418)
+
+
+@shows(EF, "targetRefs[].group", "targetRefs[].kind", "targetRefs[].name")
+def test_the_proxies_of_a_gateway(world: World) -> None:
+    """They are those that carry its name."""
+    refs = "targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: mine}]\n"
+    apply(world, patch("HTTP_FILTER", "context: SIDECAR_OUTBOUND", "INSERT_FIRST", lua("mine")), spec=refs)
+    named = POD.replace("app: booted", "app: booted, gateway.networking.k8s.io/gateway-name: mine")
+    world.mesh.apply_text(named)
+    try:
+        world.mesh.run("wait", "pod/booted", "--timeout", "60s")
+        inside = enter(world.mesh, "booted")
+        assert marks(inside.seen("echo")) == ["mine"]
+        assert marks(world.client.seen("echo")) == []
+        inside.close()
+    finally:
+        world.mesh.run("delete", "pod", "booted")
 
 
 def test_filters_of_connections(world: World) -> None:

@@ -58,7 +58,9 @@ TEXTS: dict[tuple[str, str], str] = {
     ("FilterChainMatch", "destination_port"): "Port that the chain takes",
     ("FilterMatch", "name"): "Of a network filter",
     ("SubFilterMatch", "name"): "Of an HTTP filter in it",
-    ("RouteConfigurationMatch", "port_number"): "Port of the table",
+    ("RouteConfigurationMatch", "port_number"): (
+        "The service's port; at gateways that of the Service which leads to the table's port, or else the table's own"
+    ),
     ("RouteMatch", "name"): "Of a route",
     ("ClusterMatch", "subset"): "The cluster's subset",
     ("ClusterMatch", "name"): "The whole name of a cluster",

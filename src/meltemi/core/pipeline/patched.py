@@ -76,12 +76,16 @@ def _changed(slot: Slot, heads: tuple[Patch, ...], scope: Scope) -> Slot:
 def spot_of(slot: Slot, scope: Scope) -> Spot:
     """On which side of the proxy a resource stands."""
     if scope.role is Role.ROUTER:
-        return Spot(context=PatchContext.GATEWAY)
+        return _at_gateway(scope)
     if not slot.name.startswith(_INBOUND):
         return Spot(context=PatchContext.SIDECAR_OUTBOUND)
     parts = slot.name.split("|")
     hosts = tuple(t.host for t in scope.targets if parts[0] == "inbound" and parts[1] == str(t.target))
     return Spot(context=PatchContext.SIDECAR_INBOUND, hosts=hosts)
+
+
+def _at_gateway(scope: Scope) -> Spot:
+    return Spot(context=PatchContext.GATEWAY, ports=tuple((t.target, t.port) for t in scope.targets))
 
 
 def is_patched(resource: Resource) -> bool:
@@ -169,6 +173,7 @@ def outcome_of(e: Engine, slot: Slot) -> Outcome | None:
 def _added(e: Engine, scope: Scope, heads: tuple[Patch, ...], plain: tuple[Slot, ...]) -> Iterator[Slot]:
     """Resources of their own; of two with one name the first is."""
     tables = [slot.name for slot in plain if slot.type is ResourceType.ROUTES]
+    spot = _at_gateway(scope) if scope.role is Role.ROUTER else Spot(context=PatchContext.SIDECAR_OUTBOUND)
     for head in heads:
         type_ = ADDED.get(head.apply_to)
         context = next((c for c in _CONTEXTS[scope.role] if adds(head, head.apply_to, c)), None)
@@ -178,7 +183,7 @@ def _added(e: Engine, scope: Scope, heads: tuple[Patch, ...], plain: tuple[Slot,
         if head.apply_to is not ApplyTo.VIRTUAL_HOST:
             yield _slot(type_, name, head)
         elif context is not PatchContext.SIDECAR_INBOUND:
-            yield from (_slot(type_, f"{t}/{name}", head) for t in tables if meets_table(head, t, context))
+            yield from (_slot(type_, f"{t}/{name}", head) for t in tables if meets_table(head, t, spot))
 
 
 def _slot(type_: ResourceType, name: str, head: Patch) -> Slot:

@@ -26,10 +26,11 @@ from meltemi.core.model.traffic.envoy_filter import (
     RouteConfigurationMatch,
 )
 from meltemi.core.model.tree import Free
+from meltemi.core.model.units import PortNumber
 from meltemi.core.model.value import Value
 from meltemi.core.view.extension import ALL_PORTS, DECIDING, SIDES, Code, code, reach
 
-_INSERTS = (Operation.INSERT_AFTER, Operation.INSERT_BEFORE, Operation.INSERT_FIRST)
+INSERTS = (Operation.INSERT_AFTER, Operation.INSERT_BEFORE, Operation.INSERT_FIRST)
 _ORDERED = (ApplyTo.HTTP_FILTER, ApplyTo.NETWORK_FILTER, ApplyTo.HTTP_ROUTE, ApplyTo.LISTENER_FILTER)
 MERGES = (Operation.MERGE, Operation.MERGE_AND_REPLACE_LIST)
 NO_VALUE = Free("{}")
@@ -58,6 +59,8 @@ class Spot(Value, frozen=True, kw_only=True):
     context: PatchContext
     hosts: tuple[str, ...] = ()
     """Services behind an inbound cluster."""
+    ports: tuple[tuple[PortNumber, PortNumber], ...] = ()
+    """At gateways: (where it listens, the port of a Service of its own that leads there)."""
 
 
 def patches_in(e: Engine, key: Key) -> tuple[Patch, ...]:
@@ -71,7 +74,7 @@ def patches_in(e: Engine, key: Key) -> tuple[Patch, ...]:
 def _settled(key: Key, index: int, written: EnvoyConfigObjectPatch) -> Patch:
     match = written.match or EnvoyConfigObjectMatch()
     operation = written.patch.operation if written.patch else Operation.INVALID
-    if operation in _INSERTS and written.apply_to not in _ORDERED:
+    if operation in INSERTS and written.apply_to not in _ORDERED:
         operation = Operation.ADD
     return Patch(
         origin=Origin(key=key, path=at(ROOT, "configPatches", index)),
@@ -156,7 +159,7 @@ def concerns(p: Patch, type_: ResourceType, name: str, spot: Spot) -> bool:
         case ResourceType.LISTENER:
             return _concerns_listener(p, name, spot)
         case ResourceType.ROUTES:
-            return p.apply_to is ApplyTo.ROUTE_CONFIGURATION and meets_table(p, name, spot.context)
+            return p.apply_to is ApplyTo.ROUTE_CONFIGURATION and meets_table(p, name, spot)
         case ResourceType.VIRTUAL_HOST:
             return _concerns_host(p, name, spot)
         case _:
@@ -181,23 +184,27 @@ def _concerns_host(p: Patch, name: str, spot: Spot) -> bool:
         return False
     table, _, host = name.rpartition("/")
     wanted = p.routes.vhost.name if p.routes and p.routes.vhost else ""
-    return meets_table(p, table, spot.context) and wanted in ("", host)
+    return meets_table(p, table, spot) and wanted in ("", host)
 
 
-def meets_table(p: Patch, name: str, context: PatchContext) -> bool:
-    """Whether a change is one of a route table: `9080`, `inbound|8080||`, `http.80`, `https.443.x.gateway.ns`."""
+def meets_table(p: Patch, name: str, spot: Spot) -> bool:
+    """Whether a change is one of a route table: `9080`, `inbound|8080||`, `http.80`, `https.443.x.gateway.ns`.
+
+    At gateways the port is the Service's, and where the gateway listens only if no Service leads there.
+    """
     asked = p.routes
     if asked is None:
         return True
     if asked.name not in ("", name):
         return False
-    if context is not PatchContext.GATEWAY:
+    if spot.context is not PatchContext.GATEWAY:
         number = name.split("|")[1] if name.startswith("inbound|") else name
         return not asked.port_number or str(asked.port_number) == number
     parts = name.split(".")
     port, port_name, gateway = (*parts[1:], "", "", "")[:3]
     space = ".".join(parts[4:])
-    if asked.port_number and str(asked.port_number) != port:
+    numbers = {str(number) for own, number in spot.ports if str(own) == port} or {port}
+    if asked.port_number and str(asked.port_number) not in numbers:
         return False
     return asked.port_name in ("", port_name) and asked.gateway in ("", f"{space}/{gateway}")
 

@@ -1,9 +1,11 @@
 """Changes of the filters of a chain: listener filters, network filters, HTTP filters.
 
 Place:  view/patches → [envoy/patch/filters] → envoy/patch/listener
+Source: Istio, pilot, networking/core/envoyfilter: filters are put in, replaced and removed first, and merged then, so
+        that a MERGE meets what a later patch puts in
 """
 
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Iterable, MutableSequence, Sequence
 from typing import TypeVar, cast
 
 from meltemi.core.envoy import pb
@@ -30,20 +32,18 @@ _AFTER = {
 
 def patch_listener_filters(written: pb.Listener, patches: Sequence[Patch], hits: Hits) -> None:
     """The filters that see a connection before its chain is chosen."""
-    for patch in patches:
-        if patch.apply_to is ApplyTo.LISTENER_FILTER:
-            name = patch.listener.listener_filter if patch.listener else ""
-            _change(written.listener_filters, patch, name, hits)
+    for patch in _merges_last(p for p in patches if p.apply_to is ApplyTo.LISTENER_FILTER):
+        name = patch.listener.listener_filter if patch.listener else ""
+        _change(written.listener_filters, patch, name, hits)
 
 
 def patch_network_filters(chain: pb.FilterChain, patches: Sequence[Patch], hits: Hits) -> None:
     """The filters of a chain, and those in its connection manager. `patches`: those that mean this chain."""
-    for patch in patches:
-        if patch.apply_to is ApplyTo.NETWORK_FILTER:
-            asked = _asked(patch)
-            _change(chain.filters, patch, asked.name if asked else "", hits)
+    for patch in _merges_last(p for p in patches if p.apply_to is ApplyTo.NETWORK_FILTER):
+        asked = _asked(patch)
+        _change(chain.filters, patch, asked.name if asked else "", hits)
     for one in chain.filters:
-        inside = [p for p in patches if p.apply_to is ApplyTo.HTTP_FILTER and _is_in(p, one)]
+        inside = _merges_last(p for p in patches if p.apply_to is ApplyTo.HTTP_FILTER and _is_in(p, one))
         if inside and one.name == MANAGER:
             written = _manager(one)
             for patch in inside:
@@ -61,6 +61,10 @@ def put_manager(chain: pb.FilterChain, written: pb.HttpConnectionManager) -> Non
     for one in chain.filters:
         if one.name == MANAGER:
             one.CopyFrom(filter_of(written))
+
+
+def _merges_last(patches: Iterable[Patch]) -> list[Patch]:
+    return sorted(patches, key=lambda p: p.operation in MERGES)
 
 
 def _manager(one: pb.Filter) -> pb.HttpConnectionManager:

@@ -10,7 +10,7 @@ from meltemi.core.envoy import pb
 from meltemi.core.envoy.patch.edit import Hits, edited, replace_all, value_of
 from meltemi.core.envoy.patch.merge import merge
 from meltemi.core.model.traffic.envoy_filter import ApplyTo, Operation, PatchContext, RouteAction, RouteMatch
-from meltemi.core.view.patches import MERGES, Patch, meets_table
+from meltemi.core.view.patches import INSERTS, MERGES, Patch, Spot, meets_table
 
 _FIELDS = {
     RouteAction.ROUTE: "route",
@@ -21,7 +21,7 @@ _FIELDS = {
 
 def patch_table(table: pb.RouteConfiguration, patches: Sequence[Patch], context: PatchContext, hits: Hits) -> None:
     """A table that holds its virtual hosts itself: those for calls to the workload."""
-    meant = [p for p in patches if meets_table(p, table.name, context)]
+    meant = [p for p in patches if meets_table(p, table.name, Spot(context=context))]
     merge_table(table, meant, hits)
     hosts = [host for host in table.virtual_hosts if patch_host(host, meant, hits)]
     for patch in meant:
@@ -69,10 +69,10 @@ def _meets_host(host: pb.VirtualHost, patch: Patch) -> bool:
 
 
 def _patch_routes(host: pb.VirtualHost, patches: Sequence[Patch], hits: Hits) -> None:
-    """First what is there is merged and removed, then more is put in (Istio's order)."""
+    """First what is there is merged and removed, then more is put in (Istio's order). None is replaced."""
     gone = [route for route in host.routes if _is_removed(route, patches, hits)]
     items = [route for route in host.routes if route not in gone] if gone else list(host.routes)
-    for patch in (p for p in patches if p.operation not in (*MERGES, Operation.REMOVE)):
+    for patch in (p for p in patches if p.operation in (Operation.ADD, *INSERTS)):
         asked = _asked(patch)
         if asked and not any(_meets_route(route, asked) for route in items):
             continue
