@@ -23,11 +23,6 @@ SAMPLES = ROOT.parent / "shared/conformance/samples/given"
 NETWORKING = SAMPLES / "master/samples/bookinfo/networking"
 OLD_ROUTING = SAMPLES / "0.8.0/samples/bookinfo/routing"
 
-SETTLED = frozenset({
-    "VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Service", "PeerAuthentication", "Sidecar",
-    "EnvoyFilter", "AuthorizationPolicy", "WasmPlugin", "TrafficExtension",
-})  # fmt: skip
-"""Kinds that proxies acknowledge."""
 OFFLINE = ("validate", "compile", "x")
 """Verbs that need no mesh."""
 
@@ -83,12 +78,13 @@ class Mesh:
         self.settle(text)
 
     def settle(self, text: str) -> None:
-        """Wait until the proxies have what a text of manifests says."""
+        """Wait until the proxies have what a text of manifests says: Services and all kinds of Istio."""
         for document in re.split(r"^---", text, flags=re.MULTILINE):
+            group = re.search(r"^apiVersion: \S*istio\.io/", document, re.MULTILINE)
             kind = re.search(r"^kind: (\w+)", document, re.MULTILINE)
             name = re.search(r"^metadata:\n(?:  .*\n)*?  name: (\S+)", document, re.MULTILINE)
             space = re.search(r"^metadata:\n(?:  .*\n)*?  namespace: (\S+)", document, re.MULTILINE)
-            if kind and name and kind[1] in SETTLED:
+            if kind and name and (group or kind[1] == "Service"):
                 where = ("-n", space[1]) if space else ()
                 self.run("wait", f"{kind[1].lower()}/{name[1]}", *where, "--timeout", "20s")
 

@@ -71,6 +71,7 @@ def test_kubectl_from_outside(his: Cluster) -> None:
     his.kubectl("rollout", "status", "deployment/details-v1", "--timeout=60s")
     pod = his.pod("ratings")
     assert his.kubectl("exec", pod, "-c", "ratings", "--", "echo", "inside") == "inside\n"
+    assert his.mesh.ask("/api/v1/products/0/ratings")[0] == 200
     with his.kubectl.started("logs", "-f", pod, "-c", "ratings", "--tail=-1") as following:
         lines_until(following, "/ratings/0")
 
