@@ -12,7 +12,7 @@ from e2e.fields.conftest import enter
 from e2e.fields.inside import Inside
 from e2e.fields.test_authorization_policy import SIGNER, SOON, believe
 from e2e.fields.test_seeing_decisions import show
-from e2e.fields.tokens import ISSUER
+from e2e.fields.tokens import ISSUER, Signer, indented
 from e2e.fields.world import World
 from e2e.mesh import MeshError, eventually
 from meltemi.core.envoy.policy_header import HEADER
@@ -224,6 +224,60 @@ def test_so_it_is_with_bytes(world: World, stranger: Inside, inside: bool) -> No
         allowed = decision["outcome"] == "allowed"
         assert decision["outcome"] != "undecided"
         assert eventually(lambda: bool(caller.line("echo", 7000)) is allowed, SOON), (spec, decision)  # noqa: B023
+
+
+OLDER = [
+    "targets: [{name: echo}]\norigins: [ORIGIN]",
+    "targets: [{name: echo}]\norigins: [{jwt: {issuer: 'https://other', jwks: '{\"keys\": []}'}}, ORIGIN]",
+    "targets: [{name: echo}]\norigins: [ORIGIN]\noriginIsOptional: true",
+    "targets: [{name: echo, ports: [{number: 80}]}]\norigins: [FOR_SHOP]",
+    "targets: [{name: echo}]\norigins: [FREE]",
+]
+"""Policies; the last has paths where nothing is asked for."""
+
+
+@pytest.mark.parametrize("today", [False, True])
+def test_so_it_is_with_tokens_that_older_policies_ask_for(world: World, today: bool) -> None:
+    api, pod = Client(world.mesh.state / "api.sock"), world.mesh.pod("echo-one-")
+    jwt = f"issuer: '{ISSUER}', jwks: {indented(SIGNER.jwks())}"
+    made = {
+        "ORIGIN": f"{{jwt: {{{jwt}}}}}",
+        "FOR_SHOP": f"{{jwt: {{{jwt}, audiences: [shop]}}}}",
+        "FREE": f"{{jwt: {{{jwt}, triggerRules: [{{excludedPaths: [{{exact: /a}}, {{prefix: /b/}}]}}]}}}}",
+    }
+    if today:
+        world.apply("RequestAuthentication", "today", f"jwtRules: [{{issuer: new, jwks: {indented(STRANGER.jwks())}}}]",
+                    group="security")  # fmt: skip
+    for template in OLDER:
+        written = template
+        for name, origin in made.items():
+            written = written.replace(name, origin)
+        world.apply("Policy", "older", written, group="authentication", version="v1alpha1")
+        for path in ("/", "/a", "/a?b", "/b/c", "/b"):
+            for sent, claims in PROOFS:
+                said: Tree = {
+                    "request": f"GET http://echo{path}", "caller": "default/client", "port": 8080,
+                    "claims": [f"{name}={json.dumps(value)}" for name, value in claims.items()],
+                }  # fmt: skip
+                question = {"namespace": "default", "pod": pod, "words": said}
+                status = api.call("POST", "/meltemi/v1/authorization", question)["decision"]["status"]
+
+                met = partial(answered, world.client, path, sent)
+                assert settled(met, (status, "")) == (status, ""), (written, path, claims)
+
+
+def answered(inside: Inside, path: str, headers: dict[str, str]) -> Met:
+    return inside.ask("echo", path, headers=headers).status, ""
+
+
+STRANGER = Signer(issuer="new")
+PROOFS: list[tuple[dict[str, str], Tree]] = [
+    ({}, {}),
+    (SIGNER.bearer(), {"iss": ISSUER, "sub": "ann"}),
+    (SIGNER.bearer(aud="shop"), {"iss": ISSUER, "sub": "ann", "aud": "shop"}),
+    (STRANGER.bearer(), {"iss": "new", "sub": "ann"}),
+]
+"""Headers, and what is told of them."""
 
 
 def test_the_command(world: World) -> None:

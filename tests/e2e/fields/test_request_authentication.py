@@ -132,6 +132,20 @@ def test_a_set_without_a_key_that_can_be_used(world: World, keys: list[dict[str,
     assert asked(world) == 200
 
 
+def test_tokens_that_do_not_say_by_which_key(world: World) -> None:
+    """A key of another kind that stands before theirs does not end the search."""
+    signer, edwards = (
+        Signer(kid=""),
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+    )
+    unfit = {"kty": "EC", "crv": "P-256", "x": "AQ", "y": "AQ"}
+    rsa = {name: value for name, value in signer.key.items() if name != "alg"}
+    believe(world, f"{{issuer: '{ISSUER}', jwks: '{json.dumps({'keys': [unfit, edwards, rsa]})}'}}")
+    assert answers(world, 200, signer.bearer())
+    assert answers(world, 401, STRANGER.bearer())
+    assert "key 0: its numbers are no key" in said(world, "M2917")
+
+
 @shows(RA, "jwtRules[].audiences[]")
 def test_audiences(world: World) -> None:
     believe(world, rule("audiences: [shop, 'https://bank']"))

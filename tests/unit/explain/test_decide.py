@@ -92,6 +92,76 @@ def test_tokens():
     assert decided(guard, claims=('aud=["x","shop"]', "iss=me", "roles=b")).outcome == "denied"
 
 
+def older(spec: str, name: str = "old", kind: str = "Policy") -> str:
+    place = ", namespace: default" if kind == "Policy" else ""
+    head = f"---\napiVersion: authentication.istio.io/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}{place}}}"
+    return f"{head}\nspec: {spec}\n"
+
+
+def jwt(issuer: str, more: str = "") -> str:
+    return f"{{jwt: {{issuer: {issuer}, jwks: '{KEYS}'{more}}}}}"
+
+
+SHOP = (
+    "---\napiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: default}\n"
+    "spec: {clusterIP: 10.9.9.9, selector: {app: web}, ports: [{name: http, port: 80}]}\n"
+)
+NAMED = "targets: [{name: shop}], "
+ANN = ("iss=me", "sub=ann")
+
+
+def test_tokens_that_policies_ask_for():
+    guard = guarded(SHOP, older(f"{{{NAMED}origins: [{jwt('me')}, {jwt('you', ', audiences: [shop]')}]}}"))
+    assert decided(guard).outcome == "undecided"  # other ports of the workload are free
+    found = decided(guard, port=80)
+    assert (found.status, found.why) == (401, "an authentication Policy asks for a token, and there is none")
+    assert found.origin is not None
+    assert found.origin.key.kind == "Policy"
+    assert decided(guard, port=81).outcome == "allowed"
+    assert decided(guard, port=80, claims=ANN).outcome == "allowed"
+    assert decided(guard, port=80, claims=("iss=other",)).status == 401
+    assert decided(guard, port=80, claims=("iss=you", "aud=bank")).status == 403
+    assert decided(guard, port=80, claims=("iss=you", "aud=shop")).outcome == "allowed"
+    assert decided(guard, "", port=80).outcome == "allowed"  # bytes have no tokens
+
+
+def test_policies_ask_by_path_and_for_the_mesh():
+    paths = ", triggerRules: [{excludedPaths: [{exact: /health}, {prefix: /open/}]}]"
+    guard = guarded(
+        older(f"{{origins: [{jwt('me', paths)}]}}", "default", "MeshPolicy"),
+        document("{rules: [{from: [{source: {requestPrincipals: [me/ann]}}]}, {to: [{operation: {paths: ['/*']}}]}]}"),
+    )
+    for path, status in (("/health", 200), ("/health?x", 200), ("/open/a", 200), ("/healthy", 401), ("/open", 401)):
+        assert decided(guard, f"GET {path}").status == status, path
+    assert [one.matches for one in decided(guard, "GET /a", claims=ANN).rules] == [True, True]
+    assert [one.matches for one in decided(guard, "GET /health", claims=ANN).rules] == [False, True]  # nobody reads it
+    browser = ("Origin: https://shop", "Access-Control-Request-Method: GET")
+    assert decided(guard, "OPTIONS /a", headers=browser).status == 200
+    assert decided(guard, "OPTIONS /a", headers=browser[:1]).status == 401
+
+
+def test_policies_that_only_read():
+    guard = guarded(
+        older(f"{{origins: [{jwt('me')}], originIsOptional: true}}", "default"),
+        document("{rules: [{from: [{source: {requestPrincipals: ['*']}}]}]}"),
+    )
+    assert decided(guard, claims=ANN).outcome == "allowed"
+    assert (
+        decided(guard, claims=("iss=other", "sub=ann")).why == "there are ALLOW policies, and no rule of them matches"
+    )
+    assert decided(guard).status == 403
+
+
+def test_policies_beside_what_is_believed_today():
+    today = document("{jwtRules: [{issuer: new, jwks: '" + KEYS + "'}]}", kind="RequestAuthentication")
+    both = guarded(today, older(f"{{origins: [{jwt('me')}]}}", "default"))
+    assert decided(both, claims=ANN).why == "a token of 'me' is not what is believed here"
+    assert decided(both, claims=("iss=new", "sub=ann")).why == "a token of 'new' is not what the Policy asks for"
+    free = guarded(today, older(f"{{origins: [{jwt('me')}], originIsOptional: true}}", "default"))
+    assert decided(free).outcome == "allowed"
+    assert decided(free, claims=("iss=other",)).status == 401
+
+
 def test_claims_that_nobody_reads_are_not_there():
     guard = guarded(document("{rules: [{from: [{source: {requestPrincipals: ['*']}}]}]}"))
     assert decided(guard, claims=("iss=me", "sub=a")).outcome == "denied"
@@ -140,3 +210,10 @@ def test_what_is_sent_and_printed():
     ]
     assert {key.name for key in documents(guard)} == {"nobody", "id", "tls"}
     assert found.decision is None
+
+
+def test_policies_that_ask_for_tokens_are_printed():
+    guard = guarded(SHOP, older(f"{{{NAMED}origins: [{jwt('me')}]}}"), older("{peers: [{mtls: {}}]}", "default"))
+    found = told(guard, None, {})
+    assert ("Policy", "80: me", "old") in [(one.at.kind, one.in_force, one.at.name) for one in found.authentication]
+    assert "old" in {key.name for key in documents(guard)}

@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from meltemi.core.check.jwks import bytes_of
@@ -11,7 +12,9 @@ from meltemi.core.model.document import Document, Key, Meta
 from meltemi.core.model.security.keys import KeySet, KeySource
 from meltemi.core.model.security.request_authentication import JWTHeader, JWTRule, RequestAuthentication
 from meltemi.core.pipeline.compile import fill
+from meltemi.core.view.token_findings import token_findings
 from meltemi.core.view.tokens import NOBODY, Tokens, tokens
+from meshes import mesh_of
 
 KEY = Key(group="security.istio.io", kind="RequestAuthentication", namespace="default", name="ours")
 
@@ -47,6 +50,44 @@ def test_private_halves_go_no_further() -> None:
     members = {"kty": "RSA", "n": "AQ", "e": "AQAB"}
     written = members | dict.fromkeys(("d", "p", "q", "dp", "dq", "qi", "oth"), "AQ")
     assert keys_in_force(JWTRule(issuer="i", jwks=json.dumps({"keys": [written]}))) == [members, NOBODY]
+
+
+def test_a_key_of_edwards_says_for_which_tokens_it_is() -> None:
+    edwards, named = {"kty": "OKP", "x": "AQ"}, {"kty": "OKP", "alg": "EdDSA", "use": "sig"}
+    rsa = {"kty": "RSA", "n": "AQ", "e": "AQAB"}
+    written = JWTRule(issuer="i", jwks=json.dumps({"keys": [edwards, named, rsa]}))
+    assert keys_in_force(written) == [edwards | {"alg": "EdDSA"}, named, rsa, NOBODY]
+
+
+OLDER = """
+---
+apiVersion: authentication.istio.io/v1alpha1
+kind: KIND
+metadata: {name: default}
+spec:
+  origins:
+  - jwt: {issuer: a, jwks: '{"keys": []}'}
+  - jwt: {issuer: b, jwksUri: 'https://keys'}
+  - jwt: {issuer: 'https://c'}
+"""
+
+
+@pytest.mark.parametrize("kind", ["Policy", "MeshPolicy"])
+def test_keys_that_a_policy_asks_for_and_that_do_not_come_are_told(kind: str) -> None:
+    text = OLDER.replace("KIND", kind)
+    engine = mesh_of(text if kind == "MeshPolicy" else text.replace("default}", "default, namespace: shop}"))
+
+    def said() -> list[tuple[str, str, str]]:
+        return [(one.code, one.path, one.severity) for one in engine.get(token_findings)]
+
+    discovered = ("M2915", "spec.origins[2].jwt.issuer", "info")
+    assert said() == [("M2915", "spec.origins[1].jwt.jwksUri", "info"), discovered]
+    engine.put(("keys", KeySource(uri="https://keys")), KeySet(fault="the server answers 404"))
+    engine.settle()
+    assert said() == [("M2915", "spec.origins[1].jwt.jwksUri", "warning"), discovered]
+    engine.put(("keys", KeySource(uri="https://keys")), KeySet(jwks='{"keys": []}', unused=("key 0: short",)))
+    engine.settle()
+    assert said() == [("M2917", "spec.origins[1].jwt.jwksUri", "info"), discovered]
 
 
 def test_issuers_with_a_place_in_common_stand_together() -> None:

@@ -1,6 +1,6 @@
 """Rules for JSON Web Key Sets.
 
-Place:  [check/jwks] → check/request_authentication, view/tokens, shell/jwks
+Place:  [check/jwks] → check/{public_keys,request_authentication}, view/tokens, shell/jwks
 Source: RFC 7517, RFC 7518 section 6, RFC 8037
 """
 
@@ -55,12 +55,25 @@ def _check_key(key: Tree, i: int, path: Path) -> Iterator[Finding]:
     if not isinstance(key, dict) or not isinstance(kind, str) or kind not in MEMBERS:
         yield error("M2912", path, f"key {i} is of no known kind", f"known: {', '.join(MEMBERS)}")
         return
-    for name in MEMBERS[kind]:
-        if bytes_of(key.get(name)) is None:
-            yield error("M2912", path, f"{name!r} of key {i} ({kind}) is missing or no base64url")
+    wrong = [name for name in MEMBERS[kind] if bytes_of(key.get(name)) is None]
+    for name in wrong:
+        yield error("M2912", path, f"{name!r} of key {i} ({kind}) is missing or no base64url")
+    if not wrong and kind != "oct" and (why := _unfit(key)):
+        yield warning("M2917", path, f"not used, of the keys: key {i}: {why}", "see: meltemi code M2917")
     if public_half(key) != key:
         message = f"key {i} is a private one: who reads the configuration can sign tokens"
         yield warning("M2913", path, message, "replace the key, and write its public half only")
+
+
+def _unfit(key: dict[str, Tree]) -> str:
+    """Why Envoy passes over a key; empty where it does not. It takes a key without `crv` for one of P-256."""
+    from meltemi.core.check.public_keys import UnfitError, members  # noqa: PLC0415  (0.2 s, for who writes keys)
+
+    try:
+        members({"crv": "P-256", **key})
+    except UnfitError as why:
+        return str(why)
+    return ""
 
 
 def public_half(key: Tree) -> Tree:

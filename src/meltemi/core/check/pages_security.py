@@ -149,12 +149,12 @@ SECURITY: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "M2917",
-        "info",
+        "warning, or info of a fetched set",
         "key is not used",
         (
-            "A key of a fetched set cannot verify a token and is left out; the others count. Usable are RSA (2048 to\n"
-            "8192 bits), EC (P-256, P-384, P-521) and OKP (Ed25519) with an algorithm that fits; a shared secret\n"
-            "(`oct`) that can be fetched is none."
+            "A key cannot verify a token and is left out; the others count. Usable are RSA, EC (P-256, P-384, P-521)\n"
+            "and OKP (Ed25519) with an algorithm that fits, whose numbers are a key. Of a fetched set those of RSA\n"
+            "have 2048 to 8192 bits, and a shared secret (`oct`) that can be fetched is none."
         ),
     ),
     (

@@ -6,7 +6,8 @@ Place:  view/guard, explain/decide, source maps → [explain/told] → servers/a
 from collections.abc import Iterator, Mapping
 
 from meltemi.core.explain.asked import Words, asked
-from meltemi.core.explain.decide import Decision, Looked, decide
+from meltemi.core.explain.decide import Decision, decide
+from meltemi.core.explain.step import Looked
 from meltemi.core.model.document import Key, Origin, Path
 from meltemi.core.model.source import Source, span
 from meltemi.core.model.value import Value
@@ -42,7 +43,7 @@ class PolicyTold(Value, frozen=True, kw_only=True, rename="camel"):
 
 
 class AuthenticationTold(Value, frozen=True, kw_only=True, rename="camel"):
-    """What says whom the rules know: one PeerAuthentication or RequestAuthentication."""
+    """What says whom the rules know: one PeerAuthentication or RequestAuthentication, or a Policy of older days."""
 
     in_force: str
     """What all of its kind come to together."""
@@ -87,7 +88,8 @@ class Told(Value, frozen=True, kw_only=True, rename="camel"):
 def documents(guard: Guard) -> tuple[Key, ...]:
     """Those that an answer names."""
     modes = guard.modes.origin if guard.modes else ()
-    said = (one.key for one in (*modes, *guard.tokens.origin))
+    older = (one for _, asked_for in guard.older for one in asked_for.origin)
+    said = (one.key for one in (*modes, *guard.tokens.origin, *older))
     return tuple(dict.fromkeys((*(one.key for one in guard.statements), *said)))
 
 
@@ -115,6 +117,10 @@ def _authentication(guard: Guard, sources: Sources) -> Iterator[AuthenticationTo
     issuers = ", ".join(one.rule.issuer or "any issuer" for one in guard.tokens.issuers)
     for origin in guard.tokens.origin:
         yield AuthenticationTold(in_force=issuers, at=_spot(origin, sources))
+    for port, older in guard.older:
+        told = ", ".join(one.rule.issuer for one in older.issuers)
+        for origin in older.origin:
+            yield AuthenticationTold(in_force=f"{port or 'other ports'}: {told}", at=_spot(origin, sources))
 
 
 def _decision(found: Decision, sources: Sources, *, request: bool) -> DecisionTold:

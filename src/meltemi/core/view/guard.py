@@ -1,14 +1,14 @@
 """All that decides who reaches a workload, in the order in which it is asked.
 
-Place:  compose/{authorization,authentication,rbac}, view/{authorization,authorizer,strict,tokens} → [view/guard]
-        → explain/decide
+Place:  compose/{authorization,authentication,rbac}, view/{authorization,authorizer,origins,strict,tokens}
+        → [view/guard] → explain/{decide,tokens}
 
 Envoy is given the same settled rules, by pipeline/{extensions,authorizers}.
 """
 
 from collections.abc import Iterator
 
-from meltemi.core.compose.authentication import workload_modes
+from meltemi.core.compose.authentication import origin_policies, workload_modes
 from meltemi.core.compose.authorization import Applied, policies_of
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.peer_authentication import PeerModes
@@ -22,6 +22,7 @@ from meltemi.core.model.value import Value
 from meltemi.core.view.authorization import Policy, granted_policies, policies
 from meltemi.core.view.authorizer import Asking, asking
 from meltemi.core.view.http_settings import http_settings
+from meltemi.core.view.origins import AskedTokens, asked_tokens
 from meltemi.core.view.strict import Demand, demand
 from meltemi.core.view.tokens import Tokens, tokens
 
@@ -47,6 +48,8 @@ class Guard(Value, frozen=True, kw_only=True):
     """None: a gateway, whose callers are no workloads."""
     demand: Demand
     tokens: Tokens
+    older: tuple[tuple[int, AskedTokens], ...] = ()
+    """The tokens that authentication Policies ask for, by ports; the last one is for all others."""
     asking: Asking
     """Of CUSTOM."""
     merges_slashes: bool
@@ -71,6 +74,9 @@ def guard(e: Engine, scope: Scope) -> Guard:
         modes=modes,
         demand=e.get(demand, modes) if modes else Demand(),
         tokens=e.get(tokens, e.get(token_policies, scope.namespace, scope.labels)),
+        older=tuple(
+            (port, e.get(asked_tokens, some)) for port, some in e.get(origin_policies, scope.namespace, scope.targets)
+        ),
         asking=e.get(asking, found.custom) if found.custom else Asking(),
         merges_slashes=http_settings(mesh(e), scope.own, gateway=modes is None).merge_slashes,
         statements=(

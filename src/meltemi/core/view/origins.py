@@ -18,6 +18,8 @@ class Asked(Value, frozen=True, kw_only=True):
     """One token of these issuers, by their numbers, must be sound."""
 
     issuers: tuple[int, ...]
+    policy: int = 0
+    """Which of the Policies asks."""
     optional: bool = False
     """Or there is none."""
 
@@ -42,16 +44,18 @@ class AskedTokens(Value, frozen=True, kw_only=True):
 def asked_tokens(e: Engine, policies: tuple[Key, ...]) -> AskedTokens:
     """The Policies' own words hold together: each asks for one of its issuers."""
     every: list[Origins] = []
+    asking: list[Key] = []
     issuers: list[Issuer] = []
-    for found in (e.get(origins_of, key) for key in policies):
-        if found is not None:
+    for key in policies:
+        if (found := e.get(origins_of, key)) is not None:
+            asking.append(key)
             every.append(found.counted_from(len(issuers)))
             issuers.extend(Issuer(rule=rule, jwks=issuer_keys(e, rule)) for rule in found.rules)
     places = {(region.path, region.exact) for one in every for region in one.regions}
     return AskedTokens(
         issuers=tuple(issuers),
         stretches=tuple(_stretch(path, exact, every) for path, exact in sorted(places, key=_narrowness)),
-        origin=tuple(Origin(key=key) for key in policies),
+        origin=tuple(Origin(key=key) for key in asking),
     )
 
 
@@ -61,7 +65,9 @@ def _narrowness(place: tuple[str, bool]) -> tuple[bool, int, str]:
 
 
 def _stretch(path: str, exact: bool, every: Iterable[Origins]) -> Stretch:
-    asked = (Asked(issuers=_region(one, path, exact).rules, optional=one.optional) for one in every)
+    asked = (
+        Asked(issuers=_region(one, path, exact).rules, policy=i, optional=one.optional) for i, one in enumerate(every)
+    )
     return Stretch(path=path, exact=exact, asked=tuple(one for one in asked if one.issuers))
 
 

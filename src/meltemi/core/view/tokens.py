@@ -12,6 +12,7 @@ from meltemi.core.compose.request_authentication import key_set, request_authent
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
 from meltemi.core.model.security.request_authentication import JWTRequirement, JWTRule
+from meltemi.core.model.tree import Tree
 from meltemi.core.model.value import Value
 
 NOBODY: Mapping[str, str] = {
@@ -101,5 +102,16 @@ def issuer_keys(e: Engine, rule: JWTRule) -> str:
 
 def _guarded(jwks: str) -> str:
     """Without keys, and without any that Envoy can use, no token is sound: better than to believe all."""
-    public = [public_half(key) for key in keys_of(jwks) or []]
+    public = [_told_apart(public_half(key)) for key in keys_of(jwks) or []]
     return json.dumps({"keys": [*public, NOBODY]})
+
+
+def _told_apart(key: Tree) -> Tree:
+    """A key that says for which tokens it is, where it is for one kind only.
+
+    A token without `kid` is tried with one key after the other. Where a key of Ed25519 meets the longer signature of
+    RSA, Envoy ends the search and refuses a sound token, unless the key is passed over for its algorithm.
+    """
+    if not isinstance(key, dict) or key.get("kty") != "OKP":
+        return key
+    return {"alg": "EdDSA", **key}
