@@ -135,6 +135,29 @@ def test_what_was_asked_for(world: World, settings: Settings) -> None:
     assert found["x-forwarded-port"].isdecimal()
 
 
+@shows(MC, "defaultConfig.proxyHeaders.preserveHttp1HeaderCase.enabled")
+def test_letters_of_headers(world: World, settings: Settings) -> None:
+    """What a request says comes through two proxies, and what the answer says back through both."""
+    world.virtual_service("http: [{route: [{destination: {host: echo, subset: one}}]}]")
+    said = b"GET /headers HTTP/1.1\r\nHost: echo\r\nX-MixedCase: yes\r\nConnection: close\r\n\r\n"
+
+    def letters() -> tuple[bool, bool]:
+        """Of the request at the server, of the answer at the client."""
+        address = world.client.address("echo")
+
+        def work() -> str:
+            with create_connection((address, 80), 10) as sock:
+                sock.sendall(said)
+                return sock.makefile(newline="").read()
+
+        found = world.client.do(work)
+        return "X-MixedCase: yes" in found, "X-Served-By: " in found
+
+    assert letters() == (False, False)
+    settings.put("defaultConfig: {proxyHeaders: {preserveHttp1HeaderCase: {enabled: true}}}")
+    eventually(lambda: letters() == (True, True))
+
+
 @shows(MC, "outboundClusterStatName", "inboundClusterStatName")
 def test_what_metrics_are_called(world: World, settings: Settings) -> None:
     world.virtual_service("http: [{route: [{destination: {host: echo, subset: one}}]}]")

@@ -236,6 +236,7 @@ PLACES: dict[str, dict[str, str]] = {
         "defaultConfig.proxyHeaders.attemptCount": "VirtualHost.include_request_attempt_count",
         "defaultConfig.proxyHeaders.xForwardedHost": f"{_ACTION}.append_x_forwarded_host",
         "defaultConfig.proxyHeaders.xForwardedPort": f"{_HCM}.append_x_forwarded_port",
+        "defaultConfig.proxyHeaders.preserveHttp1HeaderCase": f"{_HCM}.http_protocol_options; HttpProtocolOptions",
         "defaultConfig.proxyHeaders.envoyDebugHeaders": "Router.suppress_envoy_headers",
     },
 }

@@ -6,6 +6,7 @@ Place:  view/connection_pool → [envoy/connection_pool] → envoy/cluster
 from collections.abc import Sequence
 
 from meltemi.core.envoy import pb
+from meltemi.core.envoy.header_case import keep_case
 from meltemi.core.model.traffic.destination_rule import RetryBudget
 from meltemi.core.view.connection_pool import Http, Pool
 
@@ -32,6 +33,8 @@ def write_pool(
         options.upstream_http_protocol_options.auto_sni = True
         options.upstream_http_protocol_options.auto_san_validation = check_server_name
     options.http_filters.extend(filters)
+    if pool.keeps_case:
+        _keep_case(options)
     if options != pb.UpstreamHttpOptions(explicit_http_config=_http1()):
         cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pb.any_of(options))
 
@@ -83,6 +86,13 @@ def _write_http(pool: Pool, options: pb.UpstreamHttpOptions) -> None:
         _write_http2(pool, options.explicit_http_config.http2_protocol_options)
     else:
         options.explicit_http_config.CopyFrom(_http1())
+
+
+def _keep_case(options: pb.UpstreamHttpOptions) -> None:
+    if options.HasField("use_downstream_protocol_config"):
+        keep_case(options.use_downstream_protocol_config.http_protocol_options)
+    elif options.explicit_http_config.HasField("http_protocol_options"):
+        keep_case(options.explicit_http_config.http_protocol_options)
 
 
 def _http1() -> "pb.UpstreamHttpOptions.ExplicitHttpConfig":

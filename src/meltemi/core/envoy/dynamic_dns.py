@@ -6,6 +6,8 @@ Source: Istio, MeshConfig.outboundTrafficPolicy, mode ALLOW_ANY_DYNAMIC_DNS; Ser
 """
 
 from meltemi.core.envoy import pb
+from meltemi.core.envoy.connection_pool import HTTP_OPTIONS
+from meltemi.core.envoy.header_case import keep_case
 
 FILTER = "envoy.filters.http.dynamic_forward_proxy"
 SNI_FILTER = "envoy.filters.network.sni_dynamic_forward_proxy"
@@ -44,9 +46,13 @@ def sni_resolver(port: int) -> pb.Filter:
     return pb.Filter(name=SNI_FILTER, typed_config=pb.any_of(config))
 
 
-def dynamic_cluster(name: str) -> pb.Cluster:
-    """The cluster for hosts of which no service is known."""
+def dynamic_cluster(name: str, *, keeps_case: bool) -> pb.Cluster:
+    """The cluster for hosts of which no service is known. `keeps_case`: the letters of headers."""
     cluster = pb.Cluster(name=name, lb_policy=pb.Cluster.CLUSTER_PROVIDED)
+    if keeps_case:
+        options = pb.UpstreamHttpOptions()
+        keep_case(options.explicit_http_config.http_protocol_options)
+        cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pb.any_of(options))
     write_dynamic(cluster, by_name=True)
     return cluster
 

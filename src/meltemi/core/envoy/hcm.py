@@ -7,6 +7,7 @@ Source: Istio, "Configuring Gateway Network Topology" (client addresses), "Secur
 from meltemi.core.envoy import pb
 from meltemi.core.envoy.access_log import access_logs
 from meltemi.core.envoy.filters import Side, http_filters
+from meltemi.core.envoy.header_case import keep_case
 from meltemi.core.model.mesh_proxy import CertificateDetails, ForwardClientCert
 from meltemi.core.model.units import Seconds
 from meltemi.core.view.access_log import LogTo
@@ -79,6 +80,8 @@ def manager(
             written.set_current_client_cert_details.cert = True  # as Istio's: the client is no workload of the mesh
     elif http.client_certificate is not None:
         write_caller(written, http)
+    if http.keeps_case:
+        keep_case(written.http_protocol_options)
     if not http.request_id:
         written.generate_request_id.value = False
     _write_server(written, side, http)

@@ -114,6 +114,9 @@ from envoy.extensions.filters.network.wasm.v3.wasm_pb2 import Wasm as NetworkWas
 from envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2 import (
     HeaderMutation as EarlyHeaderMutation,
 )
+from envoy.extensions.http.header_formatters.preserve_case.v3.preserve_case_pb2 import (
+    PreserveCaseFormatterConfig as PreserveCaseFormatter,
+)
 from envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.client_side_weighted_round_robin_pb2 import (  # noqa: E501
     ClientSideWeightedRoundRobin as WeightedRoundRobin,
 )
@@ -252,6 +255,7 @@ __all__ = [
     "Percent",
     "Permission",
     "PluginConfig",
+    "PreserveCaseFormatter",
     "PreviousHostsPredicate",
     "PreviousPrioritiesConfig",
     "Principal",

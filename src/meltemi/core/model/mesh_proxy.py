@@ -59,7 +59,7 @@ class HeaderSwitch(Value, frozen=True, kw_only=True):
 
 
 class HeaderChoice(Value, frozen=True, kw_only=True):
-    """A header that the proxy does not make by itself."""
+    """What the proxy does not do with headers by itself."""
 
     enabled: bool | None = None
 
@@ -96,6 +96,8 @@ class ProxyHeaders(Value, frozen=True, kw_only=True):
     """The host that was asked for, where a route rewrites it."""
     x_forwarded_port: HeaderChoice | None = None
     """The port that was asked for."""
+    preserve_http1_header_case: HeaderChoice | None = None
+    """Names of headers keep their letters over HTTP/1; without it they are in lower case."""
 
 
 class ProxyStatsMatcher(Value, frozen=True, kw_only=True):

@@ -112,22 +112,61 @@ KEPT_OF_PROVIDERS = frozenset(
     }
 )
 """Kinds of `extensionProviders` that Istio documents and that have no type here."""
-KEPT_OF_HEADERS = frozenset({"metadataExchangeHeaders", "preserveHttp1HeaderCase"})
+KEPT_OF_HEADERS = frozenset({"metadataExchangeHeaders"})
 """The same of `defaultConfig.proxyHeaders`."""
+_OLD = "a setting of Istio up to 1.4"
+_INGRESS = "Ingresses of Kubernetes have no effect: write a Gateway"
+_TELEMETRY = "proxies report to nobody yet: what they count is on their port 15090"
+_BOOTSTRAP = "write an EnvoyFilter with 'applyTo: BOOTSTRAP'"
 REASONS = {
     "serviceSettings": "the mesh is one cluster, to which every service is local",
+    "serviceScopeConfigs": "there is no ambient mode, and the mesh is one cluster",
     "hboneSettings": "there is no ambient mode: proxies speak mutual TLS without a tunnel",
     "verifyCertificateAtClient": "servers' certificates are always verified",
     "disableEnvoyListenerLog": "listeners have no log of their own",
     "discoveryAddress": "a proxy has its control plane at a socket of its pod",
+    "controlPlaneAuthPolicy": "a proxy has its control plane at a socket of its pod",
     "caCertificatesPem": "proxies get authorities from their control plane",
+    "caCertificates": "workloads trust the mesh's own authority alone; 'meltemi ca' takes one of yours",
+    "ca": "the control plane signs; 'meltemi ca' takes an authority of yours",
+    "certificates": "no certificates are made but those of workloads: write a Secret",
+    "configSources": "documents come from the mesh's API: 'meltemi apply'",
+    "proxyHttpPort": "proxies take what interception leads to them; they are no forward proxies",
+    "thriftConfig": "nothing reads Thrift: it is carried as bytes",
     "binaryPath": "the Envoy that comes with Meltemi is run",
+    "customConfigFile": _BOOTSTRAP,
+    "proxyBootstrapTemplatePath": _BOOTSTRAP,
+    "proxyAdminPort": "it is 15000, where the agent and the tools find it",
     "parentShutdownDuration": "no Envoy hands over to another: its pod is replaced",
+    "sds": "secrets come from the control plane and the pod's agent",
+    "meshId": "there is one mesh, and nobody asks its name",
+    "availabilityZone": "the labels of a pod and of its node say where it is",
+    "readinessProbe": "it is for machines outside of the mesh, which have no agent here",
+    "privateKeyProvider": "keys are used by the CPU itself, without a device",
+    "statNameLength": "Envoy's names of metrics have no limit any more",
+    "extraStatTags": "proxies make no metrics of requests yet that could have more tags",
+    "statsFlushInterval": "proxies push metrics to nobody: who reads port 15090 gets them as they are",
+    "statsCompression": "the page of metrics is not compressed",
     "metadataExchangeHeaders": "proxies do not exchange metadata by headers",
-    "ingressService": "Ingresses of Kubernetes have no effect: write a Gateway",
-    "ingressSelector": "Ingresses of Kubernetes have no effect: write a Gateway",
-    "ingressClass": "Ingresses of Kubernetes have no effect: write a Gateway",
-    "ingressControllerMode": "Ingresses of Kubernetes have no effect: write a Gateway",
+    **dict.fromkeys(("ingressService", "ingressSelector", "ingressClass", "ingressControllerMode"), _INGRESS),
+    **dict.fromkeys(
+        (
+            *("defaultProviders", "enableEnvoyAccessLogService", "enableTracing", "envoyAccessLogService"),
+            *("envoyMetricsService", "envoyMetricsServiceAddress", "statsdUdpAddress", "tracing"),
+            *("tracingServiceName", "zipkinAddress", *(KEPT_OF_PROVIDERS - {"sds"})),
+        ),
+        _TELEMETRY,
+    ),
+    **dict.fromkeys(
+        (
+            *("authPolicy", "connectTimeout", "disableMixerHttpReports", "disablePolicyChecks", "disableReportBatch"),
+            *("discoveryRefreshDelay", "enableClientSidePolicyCheck", "enableSdsTokenMount", "mixerAddress"),
+            *("mixerCheckServer", "mixerReportServer", "policyCheckFailOpen", "rdsRefreshDelay"),
+            *("reportBatchMaxEntries", "reportBatchMaxTime", "sdsRefreshDelay", "sdsUdsPath", "sdsUseK8sSaJwt"),
+            "sidecarToTelemetrySessionAffinity",
+        ),
+        _OLD,
+    ),
 }
 """Why a setting has no effect, or what to do instead, where that is known."""
 _PROXY, _HEADERS, _PROVIDERS = "defaultConfig", "proxyHeaders", "extensionProviders"

@@ -20,9 +20,10 @@ from meltemi.core.model.value import Value
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.authorizer import asking
-from meltemi.core.view.cluster import black_hole, outbound_cluster, passthrough
+from meltemi.core.view.cluster import black_hole, in_letters, outbound_cluster, passthrough
 from meltemi.core.view.destination import ports, seen_ports
 from meltemi.core.view.held import held_clusters
+from meltemi.core.view.http_settings import keeps_case
 from meltemi.core.view.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER
 from meltemi.core.view.traffic_policy import Aim
 from meltemi.core.view.unknown import egress_hosts
@@ -86,32 +87,36 @@ def differs_for_gateways(e: Engine, host: str, port: int) -> bool:
 
 def cluster_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """All outbound clusters, and those that every proxy has."""
+    keeps = keeps_case(scope.own)
     fixed = (
-        _slot(PASSTHROUGH_CLUSTER, Call(function=passthrough_body, args=())),
+        _slot(PASSTHROUGH_CLUSTER, Call(function=passthrough_body, args=(keeps,))),
         _slot(BLACK_HOLE_CLUSTER, Call(function=black_hole_body, args=())),
     )
-    return (*fixed, *(_slot(w.aim.cluster, _call(w)) for w in e.get(clusters_of, scope)))
+    return (*fixed, *(_slot(w.aim.cluster, _call(w, keeps)) for w in e.get(clusters_of, scope)))
 
 
 def _slot(name: str, body: Call) -> Slot:
     return Slot(type=ResourceType.CLUSTER, name=name, body=body)
 
 
-def _call(wanted: Wanted) -> Call:
-    return Call(function=cluster_body, args=(wanted.aim, wanted.gateway))
+def _call(wanted: Wanted, keeps: bool) -> Call:
+    return Call(function=cluster_body, args=(wanted.aim, wanted.gateway, keeps))
 
 
-def cluster_body(e: Engine, aim: Aim, gateway: bool) -> Resource | None:
-    """One outbound cluster."""
+def cluster_body(e: Engine, aim: Aim, gateway: bool, keeps: bool) -> Resource | None:
+    """One outbound cluster. `keeps`: the letters of headers."""
     settled = e.get(outbound_cluster, aim, gateway)
     if settled is None:
         return None
-    return resource_of(ResourceType.CLUSTER, cluster_message(settled), origin=settled.origin)
+    return resource_of(
+        ResourceType.CLUSTER, cluster_message(in_letters(settled, keeps_case=keeps)), origin=settled.origin
+    )
 
 
-def passthrough_body(e: Engine) -> Resource:
+def passthrough_body(e: Engine, keeps: bool) -> Resource:
     """The cluster to wherever the client wanted to go."""
-    return resource_of(ResourceType.CLUSTER, cluster_message(passthrough(mesh(e))))
+    settled = in_letters(passthrough(mesh(e)), keeps_case=keeps)
+    return resource_of(ResourceType.CLUSTER, cluster_message(settled))
 
 
 def black_hole_body(e: Engine) -> Resource:

@@ -14,7 +14,8 @@ from meltemi.core.model.proxy import Answers, Scope
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
-from meltemi.core.view.cluster import inbound_cluster, inbound_passthrough
+from meltemi.core.view.cluster import in_letters, inbound_cluster, inbound_passthrough
+from meltemi.core.view.http_settings import keeps_case
 from meltemi.core.view.inbound import NAME, Inbound, inbound_listener, own_listener, own_name
 from meltemi.core.view.inbound_ports import Delivery, deliveries, inbound_ports
 from meltemi.core.view.names import INBOUND_PASSTHROUGH_CLUSTER
@@ -24,7 +25,8 @@ def inbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """One listener, a cluster for each port that a service names, and one for the others."""
     modes = e.get(workload_modes, scope.namespace, scope.labels, scope.targets)
     listener = Call(function=inbound_body, args=(scope.answers, scope.ip_families, modes, scope.own))
-    passing = Call(function=inbound_passthrough_body, args=())
+    keeps = keeps_case(scope.own)
+    passing = Call(function=inbound_passthrough_body, args=(keeps,))
     ports = e.get(inbound_ports, scope.answers).values()
     return (
         Slot(type=ResourceType.LISTENER, name=NAME, body=listener),
@@ -33,7 +35,7 @@ def inbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
             Slot(
                 type=ResourceType.CLUSTER,
                 name=to.cluster,
-                body=Call(function=inbound_cluster_body, args=(to,)),
+                body=Call(function=inbound_cluster_body, args=(to, keeps)),
             )
             for to in e.get(deliveries, scope.answers)
         ),
@@ -66,11 +68,13 @@ def _listener(settled: Inbound) -> Resource:
     return resource_of(ResourceType.LISTENER, inbound_message(settled), needs=settled.needs, origin=settled.origin)
 
 
-def inbound_cluster_body(e: Engine, to: Delivery) -> Resource:
-    """The cluster of one port of the workload."""
-    return resource_of(ResourceType.CLUSTER, cluster_message(inbound_cluster(mesh(e), to)))
+def inbound_cluster_body(e: Engine, to: Delivery, keeps: bool) -> Resource:
+    """The cluster of one port of the workload. `keeps`: the letters of headers."""
+    settled = in_letters(inbound_cluster(mesh(e), to), keeps_case=keeps)
+    return resource_of(ResourceType.CLUSTER, cluster_message(settled))
 
 
-def inbound_passthrough_body(e: Engine) -> Resource:
+def inbound_passthrough_body(e: Engine, keeps: bool) -> Resource:
     """The cluster of all ports that no service names."""
-    return resource_of(ResourceType.CLUSTER, cluster_message(inbound_passthrough(mesh(e))))
+    settled = in_letters(inbound_passthrough(mesh(e)), keeps_case=keeps)
+    return resource_of(ResourceType.CLUSTER, cluster_message(settled))

@@ -17,7 +17,7 @@ from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.pipeline.virtual_host import fallback_body, sidecar_host_body, table_body, unknown_body
 from meltemi.core.view.held import held_table
-from meltemi.core.view.http_settings import host_headers
+from meltemi.core.view.http_settings import host_headers, keeps_case
 from meltemi.core.view.listener import Listener
 from meltemi.core.view.outbound import UNKNOWN_TABLE, outbound_listener, virtual_outbound
 from meltemi.core.view.route import Client
@@ -32,7 +32,7 @@ def outbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     first = Call(function=virtual_outbound_body, args=(scope.ip_families, unknown, scope.own))
     slots = [_slot(ResourceType.LISTENER, "virtualOutbound", first)]
     if unknown.resolves_names:
-        slots += _unknown_table(unknown)
+        slots += _unknown_table(unknown, keeps=keeps_case(scope.own))
     slots += _listeners(e, scope, unknown)
     for port in e.get(table_hosts, scope.sight):
         slots += _held(e, scope, scope.caller, port) if scope.caller else _table(e, scope, port, unknown)
@@ -86,11 +86,11 @@ def _asked(table: str, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{table}/{name}" for name in names)
 
 
-def _unknown_table(unknown: Unknown) -> list[Slot]:
+def _unknown_table(unknown: Unknown, *, keeps: bool) -> list[Slot]:
     """The table for requests on ports of which no service is known, and the cluster that they go by."""
     table = UNKNOWN_TABLE
     return [
-        _slot(ResourceType.CLUSTER, DYNAMIC, Call(function=dynamic_cluster_body, args=())),
+        _slot(ResourceType.CLUSTER, DYNAMIC, Call(function=dynamic_cluster_body, args=(keeps,))),
         _slot(ResourceType.ROUTES, table, Call(function=table_body, args=(table,))),
         _fallback(table, unknown),
     ]
@@ -122,9 +122,9 @@ def _slot(type_: ResourceType, name: str, body: Call) -> Slot:
     return Slot(type=type_, name=name, body=body)
 
 
-def dynamic_cluster_body(e: Engine) -> Resource:  # every derived function takes the engine
-    """The cluster for requests to whatever host they name."""
-    return resource_of(ResourceType.CLUSTER, dynamic_cluster(DYNAMIC))
+def dynamic_cluster_body(e: Engine, keeps: bool) -> Resource:  # every derived function takes the engine
+    """The cluster for requests to whatever host they name. `keeps`: the letters of headers."""
+    return resource_of(ResourceType.CLUSTER, dynamic_cluster(DYNAMIC, keeps_case=keeps))
 
 
 def virtual_outbound_body(e: Engine, families: tuple[str, ...], unknown: Unknown, proxy: OwnSettings) -> Resource:

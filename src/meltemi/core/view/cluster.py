@@ -180,6 +180,11 @@ def _balancer(e: Engine, aim: Aim, policy: Policy, kind: Discovery) -> Balancer:
     return structs.replace(settled, by_latency=e.get(weighs, aim))
 
 
+def in_letters(settled: Cluster, *, keeps_case: bool) -> Cluster:
+    """A cluster of a proxy that keeps the letters of headers, or does not."""
+    return structs.replace(settled, pool=structs.replace(settled.pool, keeps_case=keeps_case))
+
+
 def passthrough(settings: MeshConfig) -> Cluster:
     """To where the client wanted to go."""
     return _as_asked(PASSTHROUGH_CLUSTER, _plain_pool(settings), source="")

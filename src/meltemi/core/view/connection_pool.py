@@ -52,6 +52,8 @@ class Pool(Value, frozen=True, kw_only=True):
     """The longest life of a connection."""
     ping: HTTP2KeepAlive | None = None
     http: Http = Http.HTTP1
+    keeps_case: bool = False
+    """Names of headers keep their letters over HTTP/1."""
 
 
 def effective_pool(

@@ -25,6 +25,8 @@ class HttpSettings(Value, frozen=True, kw_only=True):
     server: str | None = None
     """The `server` of answers; empty: the application's own."""
     forwarded_port: bool = False
+    keeps_case: bool = False
+    """Names of headers keep their letters over HTTP/1."""
     debug_headers: bool = True
     """`x-envoy-upstream-service-time` and the like."""
 
@@ -43,8 +45,15 @@ def http_settings(settings: MeshConfig, own: OwnSettings, *, gateway: bool) -> H
         request_id=not (headers.request_id and headers.request_id.disabled),
         server=_server(headers),
         forwarded_port=bool(headers.x_forwarded_port and headers.x_forwarded_port.enabled),
+        keeps_case=keeps_case(own),
         debug_headers=not (headers.envoy_debug_headers and headers.envoy_debug_headers.disabled),
     )
+
+
+def keeps_case(own: OwnSettings) -> bool:
+    """Whether names of headers keep their letters over HTTP/1; clusters are told too."""
+    asked = own.headers.preserve_http1_header_case
+    return bool(asked and asked.enabled)
 
 
 class HostHeaders(Value, frozen=True, kw_only=True):
