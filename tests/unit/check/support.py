@@ -15,9 +15,9 @@ def faults(
     return _of(Severity.ERROR, {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec})
 
 
-def warnings(kind: str, spec: Tree) -> list[str]:
+def warnings(kind: str, spec: Tree, *, api: str = NETWORKING) -> list[str]:
     """`CODE path` of every warning."""
-    tree: Tree = {"apiVersion": NETWORKING, "kind": kind, "metadata": {"name": "a"}, "spec": spec}
+    tree: Tree = {"apiVersion": api, "kind": kind, "metadata": {"name": "a"}, "spec": spec}
     return _of(Severity.WARNING, tree)
 
 

@@ -52,3 +52,16 @@ def test_module_and_script_exclude_each_other():
 )
 def test_what_is_sound_is_stored(spec: Tree):
     assert faults("WasmPlugin", spec) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        ({"url": "file:///a.wasm", "sha256": "0" * 64}, ["M1303 spec.sha256"]),
+        ({"url": "file:///a.wasm", "imagePullPolicy": "Always"}, ["M1303 spec.imagePullPolicy"]),
+        ({"url": "https://a.io/a.wasm", "imagePullSecret": "a"}, ["M1303 spec.imagePullSecret"]),
+        ({"url": "a.io/a", "imagePullSecret": "a", "sha256": "0" * 64, "imagePullPolicy": "Always"}, []),
+    ],
+)
+def test_what_says_nothing_of_such_a_module_is_told(spec: Tree, found: list[str]):
+    assert support.warnings("WasmPlugin", spec, api="extensions.istio.io/v1alpha1") == found

@@ -21,8 +21,9 @@ from key_server import Answer, KeyServer, discovery, http
 from meltemi.core.model.security.keys import DISCOVERY, KeySource
 from meltemi.core.model.units import Seconds
 from meltemi.core.node.dns_table import DnsTable, Name, encode
-from meltemi.shell.jwks.fetch import MOST_BYTES, Fetcher, FetchError
-from meltemi.shell.jwks.reach import Reach
+from meltemi.shell.fetching.reach import Reach
+from meltemi.shell.fetching.web import FetchError
+from meltemi.shell.jwks.fetch import BOUNDS, Fetcher
 
 SIGNER = Signer()
 KEYS = SIGNER.jwks().encode()
@@ -185,7 +186,7 @@ BROKEN: dict[str, tuple[Answer, str]] = {
     "endless chunks": (endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", CHUNKS), "in too many pieces"),
     "endless head": (endless(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 9999), "no whole answer of HTTP"),
     "endless patience": (endless(b"", b"HTTP/1.1 103 Early\r\n\r\n" * 999), "in too many pieces"),
-    "huge": (http(b" " * MOST_BYTES), "larger than 1 MiB"),
+    "huge": (http(b" " * BOUNDS.size), "larger than 1 MiB"),
     "announced and cut off": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}"), "no whole answer of HTTP"),
     "no HTTP": (raw(b"SSH-2.0-OpenSSH\r\n"), "no whole answer of HTTP"),
     "nothing": (lambda _: None, "no whole answer of HTTP"),

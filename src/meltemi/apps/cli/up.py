@@ -43,12 +43,23 @@ from meltemi.apps.cli.state import network_options, state_option
     type=click.Choice(["full", "ondemand", "auto"]),
     help="what sidecars hold: everything, what their workloads call, or either by size  [default: auto]",
 )
-@click.option("--keys-every", type=SpanType(), help="how often keys of tokens are fetched  [default: 20m]")
+@click.option(
+    "--keys-every",
+    type=SpanType(),
+    help="how often keys of tokens and changing modules are fetched  [default: 20m]",
+)
 @click.option(
     "--keys-from",
     multiple=True,
     type=NetworkType(),
-    help="let keys of tokens be fetched from this network, although it is of this machine or its link",
+    help="let keys of tokens and modules be fetched from this network, although it is of this machine or its link",
+)
+@click.option(
+    "--insecure-registry",
+    "insecure_registries",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="ask this registry for modules of WebAssembly without TLS",
 )
 @click.option("--timeout", default=120.0, show_default=True, help="seconds that everything may take to come up")
 @click.pass_context
@@ -74,6 +85,7 @@ def command(
     discovery: str | None,
     keys_every: float | None,
     keys_from: tuple[str, ...],
+    insecure_registries: tuple[str, ...],
     timeout: float,
 ) -> None:
     """Start, apply, wait; then return or stay in the foreground."""
@@ -98,6 +110,7 @@ def command(
         discovery=discovery,
         keys_every=keys_every,
         keys_from=keys_from,
+        insecure_registries=insecure_registries,
     )
     mesh = lifecycle.Lifecycle(options, say=lambda text: click.echo(text, err=True))
     mesh.prepare()

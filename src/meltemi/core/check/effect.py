@@ -18,18 +18,12 @@ def _everywhere(*paths: str) -> dict[str, str]:
     return {f"{policy}.{path}": "" for policy in (*_POLICIES, *_PORT_POLICIES) for path in paths}
 
 
-_FETCHING = {
-    "sha256": "a file of the proxy is run as it is",
-    "imagePullPolicy": "nothing is fetched",
-    "imagePullSecret": "nothing is fetched",
-    "verificationKey": "as in Istio",
-}
 WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "DestinationRule": {
         **_everywhere("loadBalancer.zoneAwareLbSetting"),
     },
-    "WasmPlugin": _FETCHING,
-    "TrafficExtension": {f"wasm.{name}": why for name, why in _FETCHING.items()},
+    "WasmPlugin": {"verificationKey": "as in Istio"},
+    "TrafficExtension": {"wasm.verificationKey": "as in Istio"},
     "Gateway": {
         "servers[].defaultEndpoint": "as in Istio: a VirtualService says where requests go",
     },

@@ -14,6 +14,7 @@ from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.traffic.extension import (
     EnvValueSource,
+    PullPolicy,
     TrafficExtension,
     TrafficSelector,
     VmConfig,
@@ -61,7 +62,7 @@ def _check_wasm(wasm: WasmConfig, path: Path) -> Iterator[Finding]:
         yield error(
             "M2710", at(path, "sha256"), f"{wasm.sha256!r} is no SHA-256", "write its 64 digits: 0 to 9, a to f"
         )
-    yield from _check_reach(wasm, path)
+    yield from _check_fetched(wasm, path)
     if len(wasm.plugin_name) > MAX_NAME:
         yield error("M2710", at(path, "pluginName"), f"the name is longer than {MAX_NAME} characters")
     if wasm.vm_config:
@@ -80,13 +81,20 @@ def _check_url(url: str, path: Path) -> Iterator[Finding]:
         yield error("M2710", at(path, "url"), f"{url!r} is no URL", "'%' is followed by two hexadecimal digits")
 
 
-def _check_reach(wasm: WasmConfig, path: Path) -> Iterator[Finding]:
-    """Modules that no proxy can get."""
+def _check_fetched(wasm: WasmConfig, path: Path) -> Iterator[Finding]:
+    """What says something of a module that comes from elsewhere, or from a registry."""
     scheme, found, _ = wasm.url.partition("://")
-    if not wasm.url or scheme == "file" or (found and scheme not in SCHEMES):
-        return
-    tip = "mount the file into the proxies, and write 'file:///PATH'"
-    yield warning("M2711", at(path, "url"), "modules are not fetched: 'failStrategy' decides about traffic", tip)
+    file = scheme == "file" and bool(found)
+    if file and wasm.sha256:
+        yield _idle(at(path, "sha256"), "a file of the proxy is run as it is")
+    if file and wasm.image_pull_policy is not PullPolicy.UNSPECIFIED_POLICY:
+        yield _idle(at(path, "imagePullPolicy"), "nothing is fetched")
+    if wasm.image_pull_secret and found and scheme != "oci":
+        yield _idle(at(path, "imagePullSecret"), "no registry is asked")
+
+
+def _idle(path: Path, why: str) -> Finding:
+    return warning("M1303", path, f"{path.rpartition('.')[2]!r} has no effect here", why)
 
 
 def _check_env(config: VmConfig, path: Path) -> Iterator[Finding]:

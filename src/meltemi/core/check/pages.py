@@ -273,10 +273,19 @@ _LATER: tuple[Page, ...] = (
     (
         "M2711",
         "warning",
-        "module that is not fetched",
+        "module that did not come",
         (
-            "Proxies run modules that they have as files (`file://`): nothing is fetched from servers or registries.\n"
-            "Where a module cannot be had, `failStrategy` decides. See docs/guide/extensions.md."
+            "The control plane fetches modules from web servers and registries. One that never came does not run, and\n"
+            "`failStrategy` decides about traffic; one that came once stays in force. See docs/guide/extensions.md."
+        ),
+    ),
+    (
+        "M2713",
+        "error",
+        "another module than was asked for",
+        (
+            "What came has another checksum than `sha256` says, so it does not run, and `failStrategy` decides. Of an\n"
+            "image it is the digest of the manifest."
         ),
     ),
     (

@@ -30,6 +30,8 @@ class InjectConfig(Value, frozen=True, kw_only=True):
 
     xds_dir: str
     """Directory on the node under which `<namespace>/<pod>/xds.sock` is served."""
+    modules_dir: str = ""
+    """Directory on the node with the modules of WebAssembly that were fetched; empty: there is none."""
     image: str = PROXY_IMAGE
     revision: str = "default"
     """The `istio.io/rev` that this injector answers to, besides namespaces that are merely enabled."""

@@ -19,9 +19,11 @@ from meltemi.core.inject.config import (
 from meltemi.core.inject.probes import Pod
 from meltemi.core.inject.proxy_config import captures_names
 from meltemi.core.inject.workload import Workload
+from meltemi.core.model.module import FOLDER
 from meltemi.core.model.value import Value
 
 INIT, PROXY = "istio-init", "istio-proxy"
+MODULES_VOLUME = "meltemi-modules"
 XDS_VOLUME, XDS_MOUNT = "meltemi-xds", "/var/run/meltemi"
 STATE_VOLUME, STATE_MOUNT = "istio-envoy", "/etc/istio/proxy"
 SDS_VOLUME, SDS_MOUNT = "workload-socket", "/var/run/secrets/workload-spiffe-uds"
@@ -115,7 +117,7 @@ def proxy_container(subject: Subject, config: InjectConfig, *, role: str, env: l
         **({"lifecycle": {"postStart": {"exec": {"command": ["pilot-agent", "wait"]}}}} if subject.hold else {}),
         "resources": resources(said, config.resources),
         "securityContext": _security_context(config),
-        "volumeMounts": mounts(subject),
+        "volumeMounts": mounts(subject, config),
     }
 
 
@@ -153,7 +155,7 @@ def resources(said: Mapping[str, str], default: Resources) -> Pod:
     return {part: amounts for part, amounts in kept.items() if amounts}
 
 
-def mounts(subject: Subject) -> list[Pod]:
+def mounts(subject: Subject, config: InjectConfig) -> list[Pod]:
     """The sockets' directories, the agent's own directory, its token, and what the pod asks for."""
     xds: Pod = {"name": XDS_VOLUME, "mountPath": XDS_MOUNT}
     if not subject.name:
@@ -164,6 +166,7 @@ def mounts(subject: Subject) -> list[Pod]:
         xds,
         {"name": STATE_VOLUME, "mountPath": STATE_MOUNT},
         {"name": TOKEN_VOLUME, "mountPath": TOKEN_MOUNT},
+        *([{"name": MODULES_VOLUME, "mountPath": FOLDER, "readOnly": True}] if config.modules_dir else []),
         *({"name": name, **mount} for name, mount in extra.items()),
     ]
 
@@ -172,11 +175,13 @@ def volumes(subject: Subject, config: InjectConfig) -> list[Pod]:
     """A template of pods has no name yet: it mounts the whole directory of sockets by a sub-path."""
     place = f"{config.xds_dir}/{subject.namespace}/{subject.name}" if subject.name else config.xds_dir
     extra: dict[str, Pod] = json.loads(subject.annotations.get(SIDECAR + "userVolume", "{}"))
+    modules = {"path": config.modules_dir, "type": "DirectoryOrCreate"}
     token = {"audience": TOKEN_AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": TOKEN_PATH}
     return [
         {"name": SDS_VOLUME, "emptyDir": {}},
         {"name": XDS_VOLUME, "hostPath": {"path": place, "type": "DirectoryOrCreate"}},
         {"name": STATE_VOLUME, "emptyDir": {"medium": "Memory"}},
         {"name": TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}},
+        *([{"name": MODULES_VOLUME, "hostPath": modules}] if config.modules_dir else []),
         *({"name": name, **source} for name, source in extra.items()),
     ]

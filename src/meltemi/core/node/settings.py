@@ -51,9 +51,11 @@ class NodeSettings(Value, frozen=True, kw_only=True):
     certificate_life: Seconds = Seconds(24 * 3600)
     """Of workloads' certificates, where the agent does not ask for another."""
     keys_every: Seconds = Seconds(20 * 60)
-    """How often the keys of issuers of tokens are fetched (Istio's default)."""
+    """How often the keys of issuers of tokens are fetched (Istio's default), and modules that may change."""
     keys_from: tuple[str, ...] = ()
-    """Networks that keys may be fetched from although they are of this machine or of its link alone."""
+    """Networks that keys and modules may be fetched from although they are of this machine or of its link alone."""
+    insecure_registries: tuple[str, ...] = ()
+    """Registries of modules that are asked without TLS: HOST or HOST:PORT."""
     longest_certificate_life: Seconds = Seconds(90 * 24 * 3600)
     """Whoever asks for more gets this."""
     endpoint_grace: Seconds = Seconds(1.0)

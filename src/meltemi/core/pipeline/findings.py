@@ -1,6 +1,6 @@
 """What the mesh has to say across documents.
 
-Place:  view/{routing,destination,sidecar,workload,proxy,peer,credential,token,rbac}_findings,
+Place:  view/{routing,destination,sidecar,workload,proxy,peer,credential,token,module,rbac}_findings,
         view/authentication_findings,
         pipeline/{patch,authorization}_findings, pipeline/bootstrap
         → [pipeline/findings] → API, status, `compile`
@@ -16,6 +16,7 @@ from meltemi.core.pipeline.patch_findings import patch_findings
 from meltemi.core.view.authentication_findings import authentication_findings
 from meltemi.core.view.credential_findings import credential_findings
 from meltemi.core.view.destination_findings import destination_findings
+from meltemi.core.view.module_findings import module_findings
 from meltemi.core.view.peer_findings import peer_findings
 from meltemi.core.view.proxy_findings import proxy_findings
 from meltemi.core.view.rbac_findings import rbac_findings
@@ -43,6 +44,7 @@ def findings(e: Engine) -> tuple[Finding, ...]:
         credential_findings,
         authorization_findings,
         token_findings,
+        module_findings,
         rbac_findings,
         authentication_findings,
     )

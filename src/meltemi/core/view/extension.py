@@ -10,8 +10,10 @@ from enum import StrEnum
 
 from meltemi.core.check.report import ROOT, at
 from meltemi.core.compose.extension import extension
+from meltemi.core.compose.modules import FILE, module, source_of
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key, Origin
+from meltemi.core.model.module import FOLDER, SUFFIX
 from meltemi.core.model.proxy import PatchSet
 from meltemi.core.model.traffic.envoy_filter import PatchContext
 from meltemi.core.model.traffic.extension import (
@@ -26,7 +28,6 @@ from meltemi.core.model.traffic.extension import (
 from meltemi.core.model.tree import Tree
 from meltemi.core.model.value import Value
 
-FILE = "file://"
 ALL_PORTS: tuple[int, ...] = ()
 DECIDING = (PluginPhase.AUTHN, PluginPhase.AUTHZ)
 """Phases of what says who may do what."""
@@ -71,7 +72,7 @@ class Module(Value, frozen=True, kw_only=True):
 
     @property
     def is_found(self) -> bool:
-        """Whether proxies can get it at all: as a file of their own. Of others check speaks."""
+        """Whether proxies have it; of one that was not fetched view/module_findings speaks."""
         return bool(self.file)
 
 
@@ -105,15 +106,23 @@ def code(e: Engine, key: Key) -> Code | None:
         phase=spec.phase,
         network=spec.wasm is not None and spec.wasm.type is PluginType.NETWORK,
         script=spec.lua.inline_code if spec.lua else "",
-        module=_module(spec.wasm) if spec.wasm else None,
+        module=_module(e, spec.wasm, key.namespace) if spec.wasm else None,
     )
 
 
-def _module(wasm: WasmConfig) -> Module:
+def _file(e: Engine, wasm: WasmConfig, namespace: str) -> str:
+    source = source_of(wasm, namespace)
+    if source is None:
+        return wasm.url.removeprefix(FILE)
+    found = e.get(module, source)
+    return f"{FOLDER}/{found.digest}{SUFFIX}" if found and found.digest else ""
+
+
+def _module(e: Engine, wasm: WasmConfig, namespace: str) -> Module:
     env = wasm.vm_config.env if wasm.vm_config else ()
     told: dict[str, Tree] = json.loads(wasm.plugin_config) if wasm.plugin_config else {}
     return Module(
-        file=wasm.url.removeprefix(FILE) if wasm.url.startswith(FILE) else "",
+        file=_file(e, wasm, namespace),
         root=wasm.plugin_name,
         configuration=json.dumps(told, separators=(",", ":"), sort_keys=True, ensure_ascii=False) if told else "",
         values=tuple((one.name, one.value) for one in env if one.value_from is EnvValueSource.INLINE),

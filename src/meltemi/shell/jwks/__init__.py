@@ -1,1 +1,1 @@
-"""Fetch the public keys of issuers: where to (reach), what (fetch), which of it counts (usable), and when (keeper)."""
+"""The public keys of issuers: what is asked for (fetch), and which of it counts (usable)."""

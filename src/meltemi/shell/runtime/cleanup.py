@@ -24,8 +24,8 @@ POD_GRACE = 5.0
 """The same for the pods' sandboxes."""
 SANDBOX = "meltemi.shell.runtime.sandbox"
 """The program that is PID 1 of a pod, or starts it."""
-RUNTIME = ("pods", "node", "xds")
-"""Directories of STATE that mean nothing without processes; so do sockets and *.pid."""
+RUNTIME = ("pods", "node", "xds", "modules")
+"""Directories of STATE that mean nothing without processes and store; so do sockets and *.pid."""
 
 
 class Report(Value, frozen=True, kw_only=True):

@@ -1,8 +1,8 @@
 """Where keys may be fetched from: names → addresses that a connection may go to.
 
-Place:  shell/jwks · [reach] → fetch
+Place:  shell/fetching · [reach] → web
 
-Whoever writes a RequestAuthentication chooses an address that the control plane connects to, from where it stands: what
+Whoever writes a document chooses an address that the control plane connects to, from where it stands: what
 only this machine or its link can reach (loopback, the metadata services of clouds) is not his to ask. Addresses of
 private networks are: issuers of a company or of the mesh are there. It is the address that is judged, after the name
 is looked up, and the connection goes to that very address: a name that changes its mind changes nothing.

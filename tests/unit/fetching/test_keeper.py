@@ -3,29 +3,38 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from fakes.key_sets import FakeKeySets
+from fakes.fetched import FakeFetched
 from meltemi.core.model.security.keys import KeySet, KeySource
 from meltemi.core.model.units import Seconds
-from meltemi.shell.jwks.fetch import FetchError
-from meltemi.shell.jwks.keeper import Keeper
+from meltemi.shell.fetching.keeper import Keeper, Ways
+from meltemi.shell.fetching.web import FetchError
+from meltemi.shell.jwks.fetch import failed
 
 ONE, TWO = KeySource(uri="https://one"), KeySource(uri="https://two")
 PATIENCE = Seconds(5)
 DOWN = "the server answers 503"
 
 
+Memory = FakeFetched[KeySource, KeySet]
+
+
 class World:
     """A keeper, a server that says what `says` says, and what is in force."""
 
-    def __init__(self, memory: FakeKeySets | None = None) -> None:
+    def __init__(self, memory: Memory | None = None, every: float | None = 0.001) -> None:
         self.asked = asyncio.Event()
-        self.memory = memory or FakeKeySets()
+        self.every = None if every is None else Seconds(every)
+        self.memory = memory or Memory()
         self.says: dict[KeySource, str | Exception] = {}
         self.fetched = 0
         self.patience: list[Seconds] = []
         self.in_force: dict[KeySource, KeySet] = {}
         self.told = 0
-        self.keeper = Keeper(self.memory, fetch=self._fetch, tell=self._tell, every=Seconds(0.001))
+        ways = Ways(fetch=self._fetch, failed=failed, every=self._every)
+        self.keeper = Keeper(self.memory, ways, self._tell)
+
+    def _every(self, _: KeySource) -> Seconds | None:
+        return self.every
 
     async def _fetch(self, source: KeySource, patience: Seconds) -> KeySet:
         self.fetched += 1
@@ -80,7 +89,7 @@ def test_keys_follow_their_server_and_are_told_once() -> None:
 
     world = World()
     play(world, act)
-    assert world.memory.kept == {ONE: KeySet(jwks="new"), TWO: KeySet(jwks="two")}
+    assert world.memory.known() == {ONE: KeySet(jwks="new"), TWO: KeySet(jwks="two")}
 
 
 def test_a_server_that_is_down_takes_nothing_away() -> None:
@@ -101,10 +110,11 @@ def test_a_server_that_is_down_takes_nothing_away() -> None:
 
 def test_a_restart_takes_nothing_away() -> None:
     """What was remembered is told before anything is fetched."""
-    memory = FakeKeySets()
-    memory.kept = {ONE: KeySet(jwks="old"), TWO: KeySet(jwks="two")}
+    memory = Memory()
+    memory.remember(ONE, KeySet(jwks="old"))
+    memory.remember(TWO, KeySet(jwks="two"))
     world = World(memory)
-    assert world.in_force == memory.kept
+    assert world.in_force == memory.known()
 
     async def act() -> None:
         world.says = {ONE: FetchError(DOWN)}
@@ -112,7 +122,7 @@ def test_a_restart_takes_nothing_away() -> None:
         await world.until(lambda: world.in_force == {ONE: KeySet(jwks="old", fault=DOWN)})
 
     play(world, act)
-    assert memory.kept == {ONE: KeySet(jwks="old")}
+    assert memory.known() == {ONE: KeySet(jwks="old")}
 
 
 def test_what_nobody_wants_is_forgotten_and_fetched_no_more() -> None:
@@ -129,7 +139,7 @@ def test_what_nobody_wants_is_forgotten_and_fetched_no_more() -> None:
 
     world = World()
     play(world, act)
-    assert world.memory.kept == {}
+    assert world.memory.known() == {}
 
 
 def test_patience_is_what_the_rules_say_now() -> None:
@@ -143,3 +153,28 @@ def test_patience_is_what_the_rules_say_now() -> None:
     world = World()
     play(world, act)
     assert world.patience[0] == PATIENCE
+
+
+def test_what_does_not_change_is_fetched_once() -> None:
+    """Also over a restart; where it fails, until it comes."""
+    memory = Memory()
+
+    async def come() -> None:
+        world.says = {ONE: FetchError(DOWN)}
+        world.keeper.want([(ONE, PATIENCE)])
+        await world.until(lambda: world.in_force == {ONE: KeySet(fault=DOWN)})
+        world.says = {ONE: "one"}
+        await world.until(lambda: world.in_force == {ONE: KeySet(jwks="one")})
+        await stay(2)
+
+    async def stay(fetched: int = 0) -> None:
+        world.keeper.want([(ONE, PATIENCE)])
+        for _ in range(10):
+            await asyncio.sleep(0.001)
+        assert world.fetched == fetched
+
+    world = World(memory, every=None)
+    play(world, come)
+    world = World(memory, every=None)
+    play(world, stay)
+    assert world.in_force == {ONE: KeySet(jwks="one")}

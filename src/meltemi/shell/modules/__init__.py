@@ -1,0 +1,1 @@
+"""Modules of WebAssembly: from web servers (fetch) and registries (registry), taken out (contents), kept as files."""
