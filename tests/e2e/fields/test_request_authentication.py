@@ -231,6 +231,22 @@ def test_words_of_a_claim(world: World) -> None:
         assert answers(world, 403, SIGNER.bearer(**{claim: "blue"})), claim
 
 
+def test_a_subject_with_slashes_is_named_as_it_stands(world: World) -> None:
+    """As those of GitHub: `repo:OWNER/NAME:ref:REF`."""
+    subject = "repo:shop/web:ref:refs/heads/main"
+    mine, other = (SIGNER.bearer(sub=one) for one in (subject, "repo:shop/webs:ref:refs/heads/main"))
+    believe(world, rule("forwardOriginalToken: true"))
+    for action, named, let_in, kept_out in (
+        ("DENY", f"{ISSUER}/{subject}", other, mine),
+        ("ALLOW", f"{ISSUER}/repo:shop/web:*", mine, other),
+        ("ALLOW", f"*/{subject}", mine, other),
+    ):
+        rules = f"rules: [{{from: [{{source: {{requestPrincipals: ['{named}']}}}}]}}]"
+        world.apply("AuthorizationPolicy", "named", f"{SELECT}action: {action}\n{rules}", group="security")
+        assert answers(world, 403, kept_out), named
+        assert answers(world, 200, let_in), named
+
+
 def test_several_documents_hold_together(world: World) -> None:
     """Who shares a place with others refuses no token of theirs; beside a sound token none may be forged."""
     third = Signer("three", "https://third.example.com")

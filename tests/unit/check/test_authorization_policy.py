@@ -64,6 +64,36 @@ def test_what_is_refused_is_named(spec: Tree, found: str) -> None:
     assert faults(spec) == [found]
 
 
+@pytest.mark.parametrize(
+    ("spec", "place"),
+    [
+        (operation(paths=["/a", "admin"]), "to[0].operation.paths[1]"),
+        (operation(notPaths=["adm*"]), "to[0].operation.notPaths[0]"),
+        (operation(paths=["/a?b=c"]), "to[0].operation.paths[0]"),
+        (operation(methods=["get"]), "to[0].operation.methods[0]"),
+        (operation(hosts=["https://a"]), "to[0].operation.hosts[0]"),
+        (source(principals=["spiffe://cluster.local/ns/a/sa/b"]), "from[0].source.principals[0]"),
+        (source(notNamespaces=["a/b"]), "from[0].source.notNamespaces[0]"),
+        (condition("source.principal", "spiffe://*"), "when[0].values[0]"),
+        (condition("source.namespace", "Shop"), "when[0].values[0]"),
+    ],
+)
+def test_a_value_that_no_request_has_is_told(spec: Tree, place: str) -> None:
+    assert support.warnings("AuthorizationPolicy", spec, api=API) == [f"M2920 spec.rules[0].{place}"]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        operation(paths=["/a", "*/b", "*", "/{*}/a"], methods=["GET", "PURGE", "purge", "*T"], hosts=["A.b:80", "*.b"]),
+        source(principals=["cluster.local/ns/a/sa/b", "*/sa/b", "*"], namespaces=["a-1", "a*", "*b", "*"]),
+        source(requestPrincipals=["https://a/b/c", "*"]),
+    ],
+)
+def test_a_value_that_some_request_has_is_not(spec: Tree) -> None:
+    assert support.warnings("AuthorizationPolicy", spec, api=API) == []
+
+
 TAKEN: list[Tree] = [
     {},
     {"rules": [{}]},

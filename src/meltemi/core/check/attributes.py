@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from meltemi.core.check.names import check_subnet
 from meltemi.core.check.patterns import check_account, check_length, check_pattern, check_port_text
+from meltemi.core.check.possible import check_possible
 from meltemi.core.check.report import at, error, required
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
@@ -17,6 +18,7 @@ from meltemi.core.model.security.authorization_policy import Condition
 
 _NAME = re.compile(r":?[A-Za-z0-9!#$%&'*+\-.^_`|~]+\Z")
 """A header, or what HTTP/2 has for the first line. Source: RFC 9110, 5.6.2; RFC 9113, 8.3.1."""
+_POSSIBLE = {Attribute.PRINCIPAL: "principals", Attribute.NAMESPACE: "namespaces"}
 _ADDRESSES = (Attribute.SOURCE_IP, Attribute.REMOTE_IP, Attribute.DESTINATION_IP)
 
 
@@ -51,3 +53,4 @@ def check_attribute_value(found: Named, value: str, path: Path) -> Iterator[Find
         yield from check_account(value, path)
     else:
         yield from check_pattern(value, path)
+        yield from check_possible(_POSSIBLE.get(found.attribute, ""), value, path)

@@ -12,12 +12,13 @@ from meltemi.core.check.attributes import check_condition
 from meltemi.core.check.context import Context
 from meltemi.core.check.names import check_subnet
 from meltemi.core.check.path_templates import check_path
-from meltemi.core.check.patterns import check_account, check_pattern, check_port_text
+from meltemi.core.check.patterns import check_account, check_length, check_pattern, check_port_text
+from meltemi.core.check.possible import check_possible
 from meltemi.core.check.report import ROOT, at, error, required, warning
 from meltemi.core.check.target_refs import check_place
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
-from meltemi.core.model.security.attribute import only_http
+from meltemi.core.model.security.attribute import is_template, only_http
 from meltemi.core.model.security.authorization_policy import (
     Action,
     AuthorizationPolicy,
@@ -97,6 +98,7 @@ def _check_source(source: Source | None, path: Path) -> Iterator[Finding]:
         yield error("M2905", place, "the source names nothing", "name principals, namespaces, addresses, …")
     for name, values in _lists(source):
         yield from _check_values(values, at(place, _json(name)), addresses=name.endswith("ip_blocks"))
+        yield from _check_possible(name, values, at(place, _json(name)))
     yield from _check_accounts(source, place)
 
 
@@ -126,22 +128,32 @@ def _check_operation(operation: Operation | None, path: Path) -> Iterator[Findin
     if not any(_lists(operation)):
         yield error("M2905", place, "the operation names nothing", "name hosts, ports, methods or paths")
     for name, values in _lists(operation):
-        yield from _check_values(values, at(place, _json(name)), ports=name.endswith("ports"))
+        yield from _check_values(
+            values, at(place, _json(name)), ports=name.endswith("ports"), paths=name.endswith("paths")
+        )
+        yield from _check_possible(name, values, at(place, _json(name)))
         if name.endswith("paths"):
             for i, written in enumerate(values):
                 yield from check_path(written, at(place, _json(name), i))
 
 
 def _check_values(
-    values: tuple[str, ...], path: Path, *, addresses: bool = False, ports: bool = False
+    values: tuple[str, ...], path: Path, *, addresses: bool = False, ports: bool = False, paths: bool = False
 ) -> Iterator[Finding]:
     for i, value in enumerate(values):
         if addresses:
             yield from check_subnet(value, at(path, i))
         elif ports:
             yield from check_port_text(value, at(path, i))
+        elif paths and is_template(value):
+            yield from check_length(value, at(path, i))
         else:
             yield from check_pattern(value, at(path, i))
+
+
+def _check_possible(name: str, values: tuple[str, ...], path: Path) -> Iterator[Finding]:
+    for i, value in enumerate(values):
+        yield from check_possible(name.removeprefix("not_"), value, at(path, i))
 
 
 def _check_reach(rule: Rule, action: Action, path: Path) -> Iterator[Finding]:

@@ -175,5 +175,15 @@ SECURITY: tuple[tuple[str, str, str, str], ...] = (
             "CUSTOM policy has no effect, as in Istio: guard those with DENY and ALLOW, or with a provider over gRPC."
         ),
     ),
+    (
+        "M2920",
+        "warning",
+        "value that no request has",
+        (
+            "Istio takes the value, but nothing is ever equal to it: a path without '/' or with a query, a method in\n"
+            "small letters, a host with a scheme, a principal with 'spiffe://', a namespace with letters that none\n"
+            "has. Such a value lets nobody in, and in a DENY policy it refuses nobody."
+        ),
+    ),
 )
 """Code, severity, name, text."""

@@ -12,6 +12,7 @@ from meltemi.core.check.attributes import check_attribute_value
 from meltemi.core.check.context import Context
 from meltemi.core.check.names import check_subnet
 from meltemi.core.check.patterns import check_pattern
+from meltemi.core.check.possible import check_possible
 from meltemi.core.check.report import ROOT, at, error, required, warning
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
@@ -67,8 +68,9 @@ def check_service_role(role: ServiceRole) -> Iterator[Finding]:
 
 def _check_rule(rule: AccessRule, path: Path) -> Iterator[Finding]:
     yield from _check_either(rule, _EITHER, path)
-    for name in ("services", "hosts", "not_hosts", "paths", "not_paths", "methods", "not_methods"):
-        yield from _check_texts(getattr(rule, name), at(path, _json(name)))
+    yield from _check_texts(rule.services, at(path, "services"))
+    for name in ("hosts", "not_hosts", "paths", "not_paths", "methods", "not_methods"):
+        yield from _check_texts(getattr(rule, name), at(path, _json(name)), name.removeprefix("not_"))
     for name in ("ports", "not_ports"):
         for i, port in enumerate(getattr(rule, name)):
             if port not in _PORTS:
@@ -136,7 +138,7 @@ def _check_subject(subject: Subject, path: Path) -> Iterator[Finding]:
             elif value != ALL_USERS:
                 yield from check_pattern(value, at(place, i))
     for name in ("groups", "not_groups", "namespaces", "not_namespaces"):
-        yield from _check_texts(getattr(subject, name), at(path, _json(name)))
+        yield from _check_texts(getattr(subject, name), at(path, _json(name)), name.removeprefix("not_"))
     for name in ("ips", "not_ips"):
         for i, value in enumerate(getattr(subject, name)):
             yield from check_subnet(value, at(path, _json(name), i))
@@ -155,9 +157,10 @@ def _check_either(of: AccessRule | Subject, names: tuple[str, ...], path: Path) 
             yield error("M2932", at(path, other), f"{name!r} and {other!r} exclude each other", "keep one of the two")
 
 
-def _check_texts(values: tuple[str, ...], path: Path) -> Iterator[Finding]:
+def _check_texts(values: tuple[str, ...], path: Path, of: str = "") -> Iterator[Finding]:
     for i, value in enumerate(values):
         yield from check_pattern(value, at(path, i))
+        yield from check_possible(of, value, at(path, i))
 
 
 def _check_value(found: Named | None, value: str, path: Path) -> Iterator[Finding]:

@@ -345,18 +345,29 @@ def _account(key: Key) -> Maker:
 
 
 def _token(value: str) -> Iterator[Test]:
-    """`ISSUER/SUBJECT`, either of which may be open to one side."""
-    issuer, slash, subject = value.rpartition("/")
+    """`ISSUER/SUBJECT`, either of which may be open to one side.
+
+    Subjects may have slashes too (those of GitHub do): a value stands for every pair that it can be read as.
+    """
     if value == "*":
         yield Test(kind=Kind.TOKEN)
-    elif slash:
-        yield Test(kind=Kind.TOKEN, text=_issuer(issuer), subject=text_of(subject) if subject else _EMPTY)
+    elif "/" in value:
+        for slash in _slashes(value):
+            issuer, subject = value[:slash], value[slash + 1 :]
+            yield Test(kind=Kind.TOKEN, text=_issuer(issuer), subject=text_of(subject) if subject else _EMPTY)
     elif value.startswith("*"):
         yield Test(kind=Kind.TOKEN, subject=text_of(value))
     elif value.endswith("*"):
         yield Test(kind=Kind.TOKEN, text=text_of(value))
     else:
         yield Test(kind=Kind.TOKEN, text=text_of(value), subject=_EMPTY)
+
+
+def _slashes(value: str) -> Iterator[int]:
+    """Where the issuer may end, the likeliest first: not within the `//` of an address."""
+    first = value.find("://") + 3 if "://" in value else 0
+    found = [i for i, letter in enumerate(value) if letter == "/" and i >= first]
+    yield from reversed(found or [value.rindex("/")])
 
 
 _EMPTY = Pattern(fit=Fit.EXACT)
