@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.xds.cohort import Cohort, Member, Steps
 from meltemi.core.xds.events import Effect, Request, Send
+from meltemi.core.xds.holdings import UNKNOWN_HOLD
 from meltemi.core.xds.offer import Offer
 from meltemi.core.xds.stream import Stream
 from unit.xds.model import BAD, CDS, EDS, LDS, VHDS, ModelEnvoy
@@ -23,13 +24,12 @@ STEPS = st.tuples(
 
 
 class Crowd:
-    """Envoys whose streams share an offer. Equal requests are one object, as the server makes them."""
+    """Envoys whose streams share an offer."""
 
     def __init__(self, most_steps: int) -> None:
         self.steps = Steps(most_steps)
         self.cohort = Cohort(Offer(), self.steps)
         self.world: dict[Id, Resource] = {}
-        self.requests: dict[str, Request] = {}
         self.envoys = [ModelEnvoy(lambda: True) for _ in range(CROWD)]
         self.under_way: list[list[Send]] = [[] for _ in self.envoys]
         self.members = [Member(self.cohort) for _ in self.envoys]
@@ -64,8 +64,7 @@ class Crowd:
                 envoy.receive(self.under_way[who].pop(0))
                 assert envoy.broken() == []
             case "answer" if envoy.requests:
-                said = envoy.requests.pop(0)
-                self.took(who, self.members[who].on_request(self.requests.setdefault(repr(said), said), self.now))
+                self.took(who, self.members[who].on_request(envoy.requests.pop(0), self.now))
             case "reconnect" if not envoy.warming:
                 self.members[who].close()
                 self.members[who] = Member(self.cohort)
@@ -179,3 +178,29 @@ def test_who_is_alone_copies_nothing(copies: list[Stream]) -> None:
     member.on_request(Request(type=CDS, nonce="1"), 0.0)
     member.on_request(Request(type=VHDS), 0.0)
     assert len(copies) <= 1  # the first state is kept as it was, for the next one
+
+
+def test_who_names_the_same_in_another_order_follows(copies: list[Stream]) -> None:
+    cohort = Cohort(Offer(), Steps())
+    cohort.offer.update(_many(3).values())
+    held = {"c0": "1", "c1": "1", "c2": "1"}
+    said = [
+        Request(type=CDS, subscribe=("*",), initial=dict(order)) for order in (held.items(), reversed(held.items()))
+    ]
+    asked = [Request(type=EDS, subscribe=names) for names in (("c0", "c1", "c2"), ("c2", "c0", "c1"))]
+    first, second = Member(cohort), Member(cohort)
+    told = [*first.on_request(said[0], 0.0), *first.on_request(asked[0], 0.0)]
+    copies.clear()
+    assert [*second.on_request(said[1], 7.0), *second.on_request(asked[1], 7.0)] == told
+    assert copies == []  # although it is seconds later: what it held may be needed for half a minute, and is for longer
+
+
+def test_what_may_be_needed_of_an_earlier_stream_is_kept_long_enough(copies: list[Stream]) -> None:
+    cohort = Cohort(Offer(), Steps())
+    members = [Member(cohort) for _ in range(2)]
+    for member, now in zip(members, (0.0, 14.9), strict=True):
+        member.on_request(Request(type=CDS, subscribe=("*",), initial={"gone": "1"}), now)
+    assert len(copies) == 1
+    for member in members:
+        assert member.on_time(14.9 + UNKNOWN_HOLD) == ()
+        assert [one.removed for one in member.on_time(60.0) if isinstance(one, Send)] == [("gone",)]

@@ -8,7 +8,8 @@ which one proxy stands alone, and to which no known step leads, is changed in pl
 States that differ only in the order of what was answered are found equal when nothing is under way any more.
 
 Time is told in whole ticks, so that those who follow within a tick follow truly: what must not be too early is counted
-from the end of the tick in which it began, and looked at with the beginning of the present one.
+from the end of the tick in which it began, and looked at with the beginning of the present one. A request is the same
+whatever the order in which it names things: no two Envoys have one order.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,14 +17,21 @@ from dataclasses import dataclass, field
 from math import ceil, floor
 
 from meltemi.core.model.resource import ResourceType
-from meltemi.core.xds.events import Effect, Request
+from meltemi.core.xds.events import Effect, Request, Send
 from meltemi.core.xds.offer import Offer
+from meltemi.core.xds.recent import Recent
 from meltemi.core.xds.stream import Stream
 
 TICK = 1.0
 """Seconds."""
-MOST_STEPS = 128
-"""Steps that are remembered, over all cohorts: a crowd that connects takes 10 to 20, in a few orders."""
+MOST_NAMES = 200_000
+"""Of resources in the steps that are remembered, over all cohorts: what a crowd of thirty scopes with a thousand
+services is told when it connects. A step that names none counts as one."""
+MOST_SAID = 8 << 20
+"""Bytes of requests that are remembered, about."""
+
+_NAME = 128
+"""Bytes of a name in a request, about."""
 
 Names = frozenset[tuple[ResourceType, str]]
 Apply = Callable[[Stream, float], Sequence[Effect]]
@@ -39,8 +47,9 @@ class _Step:
     effects: Sequence[Effect]
     offer: Offer
     generation: int
-    tick: float | None
-    """When it holds; None if no time was looked at."""
+    alike: float
+    """Until when it is taken so."""
+    weight: int
 
     def is_known(self) -> bool:
         """Whether the offer is as it was."""
@@ -64,26 +73,40 @@ class _Node:
 
 
 class Steps:
-    """The steps that are known, those last used at the end."""
+    """The steps that are known, those last used at the end; and what was said, each once."""
 
-    def __init__(self, most: int = MOST_STEPS) -> None:
+    def __init__(self, most: int = MOST_NAMES) -> None:
         self._most = most
+        self._weight = 0
         self._known: dict[_Step, None] = {}
+        self._said: Recent[object, Request] = Recent(MOST_SAID, lambda one: _NAME * _names_in(one))
+
+    def same(self, request: Request) -> Request:
+        """One object for all requests that say this, in whatever order each names what it wants or holds."""
+        wanted, left = frozenset(request.subscribe), frozenset(request.unsubscribe)
+        held = frozenset(request.initial.items())
+        key = request.type, request.nonce, request.error, wanted, left, held
+        return self._said.get(key, lambda: request)
 
     def used(self, step: _Step) -> None:
         """Remember it longer than others."""
-        self._known.pop(step, None)
+        if step in self._known:
+            del self._known[step]
+        else:
+            self._weight += step.weight
         self._known[step] = None
 
     def forget(self, steps: Sequence[_Step]) -> None:
         """They are no longer true."""
         for step in steps:
-            self._known.pop(step, None)
+            if step in self._known:
+                del self._known[step]
+                self._weight -= step.weight
             step.forget()
 
     def tidy(self) -> None:
         """Forget what is too much, and what was before the offer changed."""
-        while self._known and (len(self._known) > self._most or not next(iter(self._known)).is_known()):
+        while self._known and (self._weight > self._most or not next(iter(self._known)).is_known()):
             self.forget([next(iter(self._known))])
 
 
@@ -114,7 +137,8 @@ class Member:
         self._node.members -= 1
 
     def on_request(self, request: Request, now: float) -> Sequence[Effect]:
-        """A request arrived. Equal ones should be one object: only then the step is known."""
+        """A request arrived."""
+        request = self._cohort.steps.same(request)
         return self._take(("request", id(request)), request, lambda stream, at: stream.on_request(request, at), now)
 
     def on_change(self, names: Names, now: float) -> Sequence[Effect]:
@@ -163,7 +187,7 @@ class Member:
     def _take(self, key: object, event: object, apply: Apply, now: float) -> Sequence[Effect]:
         at = floor(now / TICK) * TICK
         step = self._node.steps.get(key)
-        if step is None or not step.is_known() or step.tick not in (None, at):
+        if step is None or not step.is_known() or at >= step.alike:
             if self._is_alone():
                 return self._alter(apply, at)
             step = self._make(key, event, apply, at)
@@ -192,7 +216,7 @@ class Member:
         source = self._node
         stream = source.stream.copy()
         effects = apply(stream, at)
-        timed = stream.timed
+        alike = stream.alike
         stream.share(source.stream)
         source.own = False
         node = self._resting(_Node(stream))
@@ -206,7 +230,8 @@ class Member:
             effects=effects,
             offer=stream.offer,
             generation=stream.offer.generation,
-            tick=at if timed else None,
+            alike=alike,
+            weight=_weight(event, effects),
         )
         node.arrivals.add(step)
         return step
@@ -233,3 +258,12 @@ def _by_type(names: Names) -> dict[ResourceType, set[str]]:
     for kind, name in names:
         found.setdefault(kind, set()).add(name)
     return found
+
+
+def _names_in(request: Request) -> int:
+    return len(request.subscribe) + len(request.unsubscribe) + len(request.initial)
+
+
+def _weight(event: object, effects: Sequence[Effect]) -> int:
+    told = sum(len(one.resources) + len(one.removed) for one in effects if isinstance(one, Send))
+    return 1 + told + (_names_in(event) if isinstance(event, Request) else 0)

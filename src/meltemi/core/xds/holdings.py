@@ -5,6 +5,7 @@ Place:  xds · used by stream, so that nothing breaks before its successor is ma
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import floor, inf
 
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.model.units import Seconds
@@ -14,6 +15,8 @@ Turn = tuple[int, Resource]
 
 UNKNOWN_HOLD = Seconds(30.0)
 """How long clusters are kept that something held from an earlier stream may name: its needs are not known."""
+ROUGHLY = 15.0
+"""Seconds by whose end that time begins where a crowd comes back: who comes back within them does the same."""
 
 
 @dataclass(slots=True)
@@ -25,8 +28,8 @@ class Holdings:
 
     slack: float = 0.0
     """Seconds by which a time that is told may be too early."""
-    timed: bool = False
-    """Whether a time was looked at since this was copied."""
+    alike: float = inf
+    """Until when all that happened since this was copied would have happened alike."""
     _needs: dict[Id, tuple[Turn, ...]] = field(default_factory=dict[Id, tuple[Turn, ...]])
     """The one that is held, then those under way."""
     _named: dict[str, int] = field(default_factory=dict[str, int])
@@ -36,7 +39,7 @@ class Holdings:
     def copy(self) -> "Holdings":
         """The same, to be changed on its own."""
         copied = replace(self, _needs=self._needs.copy(), _named=self._named.copy(), _free_at=self._free_at.copy())
-        copied.timed = False
+        copied.alike = inf
         return copied
 
     def share(self, other: "Holdings") -> None:
@@ -73,15 +76,17 @@ class Holdings:
 
     def unknown(self, now: float) -> None:
         """Something is held whose needs are not known."""
-        self.timed = True
-        self._all_free_at = max(self._all_free_at, now + self.slack + UNKNOWN_HOLD)
+        begin = (floor(now / ROUGHLY) + 1) * ROUGHLY if self.slack else now
+        self._all_free_at = max(self._all_free_at, begin + UNKNOWN_HOLD)
+        self.alike = min(self.alike, begin)
 
-    def free_at(self, cluster: str) -> float | None:
-        """The time from which on a cluster may be removed; None while something held names it."""
+    def free_at(self, cluster: str, now: float) -> float | None:
+        """The time from which on a cluster may be removed, be it past; None while something held names it."""
         if cluster in self._named:
             return None
-        self.timed = True
-        return max(self._free_at.get(cluster, 0.0), self._all_free_at)
+        free_at = max(self._free_at.get(cluster, 0.0), self._all_free_at)
+        self.alike = min(self.alike, free_at) if now < free_at else self.alike
+        return free_at
 
     def forget(self, cluster: str) -> None:
         """The cluster has been removed."""
@@ -103,7 +108,7 @@ class Holdings:
             del self._needs[this]
 
     def _release(self, resource: Resource, now: float) -> None:
-        self.timed = True
+        self.alike = min(self.alike, now + self.slack)
         for cluster in resource.needs:
             self._named[cluster] -= 1
             if not self._named[cluster]:

@@ -83,9 +83,9 @@ class Stream:
         return not any(one.dirty or one.in_flight or one.apart or one.unsure or one.asked for one in states)
 
     @property
-    def timed(self) -> bool:
-        """Whether a time was looked at since it was copied."""
-        return self._holdings.timed
+    def alike(self) -> float:
+        """Until when all that it did since it was copied would have been done alike."""
+        return self._holdings.alike
 
     def on_request(self, request: Request, now: float) -> list[Effect]:
         """A request arrived at a time (seconds, monotonic)."""
@@ -131,8 +131,10 @@ class Stream:
             (kind, name)
             for kind, state in self._types.items()
             if state.subscribed
-            for name in (self._wanted(kind, state) if state.dirty or state.in_flight else ())
-            if not (state.holds(name) and state.held[name] == self._version(kind, name))
+            for name in state.unsettled()  # of what is neither, the proxy holds what is offered, or refuses it
+            if name in self.offer.of(kind)
+            and self._wants(kind, state, name)
+            and not (state.holds(name) and state.held[name] == self._version(kind, name))
             and not self._is_excused(kind, name)
         ]
 
@@ -377,16 +379,6 @@ class Stream:
     def _new_tables(self) -> set[str]:
         return self._types[ROUTES].held.keys() - self._started_tables
 
-    def _wanted(self, kind: ResourceType, state: Subscription) -> set[str]:
-        """Names of the offer that the proxy wants."""
-        offered = self.offer.of(kind).keys()
-        if kind in WILDCARD:
-            return set(offered)
-        if kind is VIRTUAL_HOST:
-            tables = self._types[ROUTES].held
-            return {name for name in offered if _table(name) in tables}
-        return offered & state.names
-
     def _wants(self, kind: ResourceType, state: Subscription, name: str) -> bool:
         if kind in WILDCARD:
             return True
@@ -435,7 +427,7 @@ class Stream:
         return name in state.names and name not in state.sent and name not in state.absent
 
     def _is_free(self, cluster: str, now: float) -> bool:
-        free_at = self._holdings.free_at(cluster)
+        free_at = self._holdings.free_at(cluster, now)
         if free_at is not None and now < free_at:
             self.wake_at = min(free_at, self.wake_at or free_at)
         return free_at is not None and now >= free_at

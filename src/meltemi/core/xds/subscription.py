@@ -51,6 +51,10 @@ class Subscription:
             return False
         return not self.in_flight or not any(sent.get(name, name) is None for sent in self.in_flight.values())
 
+    def unsettled(self) -> set[str]:
+        """Names that are to be looked at, or under way."""
+        return self.dirty.union(*self.in_flight.values())
+
     def fall_back(self, name: str) -> None:
         """What was sent was refused: the last sending is what is held, unless another one is under way."""
         if any(name in sent for sent in self.in_flight.values()):

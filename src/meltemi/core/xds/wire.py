@@ -22,12 +22,11 @@ _LEN = 2  # wire type of strings, bytes and messages
 
 
 def response(send: Send) -> bytes:
-    """The DeltaDiscoveryResponse. What many streams are sent is one object (`xds/cohort`), and joined once."""
-    return _SENT.get(id(send), lambda: (send, _response(send)))[1]
+    """The DeltaDiscoveryResponse. What many streams are sent is joined once, whatever their scopes."""
+    return _SENT.get(send, lambda: _response(send))
 
 
-_SENT: Recent[int, tuple[Send, bytes]] = Recent(_MOST_BYTES, lambda one: len(one[1]))
-"""The Send too, lest another gets its identity."""
+_SENT: Recent[Send, bytes] = Recent(_MOST_BYTES, len)
 
 
 def _response(send: Send) -> bytes:

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from sys import intern
 from typing import Any, Protocol
 
 import grpc
@@ -247,9 +248,10 @@ def _remove(path: Path) -> None:
 def _request(kind: ResourceType, message: discovery_pb2.DeltaDiscoveryRequest) -> Request:
     return Request(
         type=kind,
-        subscribe=tuple(message.resource_names_subscribe),
-        unsubscribe=tuple(message.resource_names_unsubscribe),
-        initial=dict(message.initial_resource_versions),
+        # A crowd names the same thousands of times.
+        subscribe=tuple(map(intern, message.resource_names_subscribe)),
+        unsubscribe=tuple(map(intern, message.resource_names_unsubscribe)),
+        initial={intern(name): intern(version) for name, version in message.initial_resource_versions.items()},
         nonce=message.response_nonce,
         error=message.error_detail.message if message.HasField("error_detail") else "",
     )
