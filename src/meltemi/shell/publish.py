@@ -286,29 +286,33 @@ class Publisher:
         wanted = {(slot.type, slot.name): slot for slot in slots}
         bodies: list[Resource] = []
         removed = [name for name in holder.slots if name not in wanted]
+        left = [holder.slots[name] for name in removed]
         holder.unmade.clear()
-        for name, slot in wanted.items():
-            if holder.slots.get(name) == slot:
+        for name, slot in tuple(wanted.items()):
+            old = holder.slots.get(name)
+            if old is slot or old == slot:
                 continue
             try:
                 body = self._watch(holder, slot)
             except Exception as problem:
                 self._failed(_cell(slot), problem, before)
                 holder.unmade[name] = slot
+                wanted.pop(name)
+                if old is not None:
+                    wanted[name] = old
                 continue
+            if old is not None:
+                left.append(old)
             if body is None:
                 removed.append(name)
             else:
                 bodies.append(body)
-        made = {name: holder.slots.get(name) if name in holder.unmade else slot for name, slot in wanted.items()}
-        kept = {name: slot for name, slot in made.items() if slot is not None}
-        for name, slot in holder.slots.items():
-            if kept.get(name) != slot:
-                self._unwatch(holder, slot)
-        holder.slots = kept
+        for slot in left:
+            self._unwatch(holder, slot)
+        holder.slots = wanted
         changed = holder.offer.update(bodies, removed)
         if holder.scope.caller:
-            answers = {name: slot.name for slot in kept.values() for name in slot.answers}
+            answers = {name: slot.name for slot in wanted.values() for name in slot.answers}
             changed.setdefault(ResourceType.VIRTUAL_HOST, set()).update(holder.offer.answer(answers))
         return changed
 

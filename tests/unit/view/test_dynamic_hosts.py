@@ -5,7 +5,7 @@ from meltemi.core.view.cluster import Discovery, outbound_cluster
 from meltemi.core.view.destination import Target, dialled, sees_dialled
 from meltemi.core.view.route import Client
 from meltemi.core.view.traffic_policy import Aim
-from meltemi.core.view.virtual_host import outbound_host
+from meltemi.core.view.virtual_host import NamedHost, outbound_host
 from meshes import mesh_of, service
 
 HOST = "*.example.com"
@@ -37,7 +37,8 @@ def test_the_filter_is_there_only_where_such_a_host_is_seen():
 
 
 def test_a_request_may_name_the_services_own_port_only():
-    host = mesh_of(WILD).get(outbound_host, "80", HOST, Client(sight=SIGHT, port=80))
+    named = NamedHost(table="80", host=HOST, domains=(HOST,))
+    host = mesh_of(WILD).get(outbound_host, named, Client(sight=SIGHT, port=80))
 
     assert host is not None
     (route,) = host.routes

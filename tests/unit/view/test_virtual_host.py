@@ -3,7 +3,7 @@
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.proxy import Sight
 from meltemi.core.view.route import Client
-from meltemi.core.view.virtual_host import VirtualHost, domains_of, free_hosts, outbound_host
+from meltemi.core.view.virtual_host import NamedHost, VirtualHost, domains_of, free_hosts, host_domains, outbound_host
 from meshes import mesh_of, service, virtual_service
 
 HERE = Sight(namespace="default")
@@ -14,7 +14,8 @@ TO_RATINGS = "http: [{route: [{destination: {host: ratings.default.svc.cluster.l
 
 def host(mesh: Engine, name: str = REVIEWS, namespace: str = "default", **labels: str) -> VirtualHost:
     client = Client(sight=Sight(namespace=namespace), labels=tuple(labels.items()), port=80)
-    found = mesh.get(outbound_host, "80", name, client)
+    named = NamedHost(table="80", host=name, domains=host_domains(mesh, "80", name, client))
+    found = mesh.get(outbound_host, named, client)
     assert found is not None
     return found
 

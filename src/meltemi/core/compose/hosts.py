@@ -69,6 +69,11 @@ def plain_range(address: str) -> str:
         return address
 
 
+def is_near(host: str, namespace: str) -> bool:
+    """Whether a host is a Kubernetes Service of a namespace, by its name."""
+    return host.endswith(f".{namespace}.svc.{CLUSTER_DOMAIN}")
+
+
 def short_names(host: str, namespace: str) -> tuple[str, ...]:
     """All names by which a client in `namespace` may call a Kubernetes Service, the full one first.
 

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 from meltemi.core.compose.attachments import Labels
 from meltemi.core.compose.authorization import policies_of
+from meltemi.core.compose.common import common_hosts
 from meltemi.core.compose.destination_rules import rules_for, selector_names, subset_names
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import port_of, service
 from meltemi.core.compose.visibility import seen_hosts, visible_hosts
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.cluster import cluster_message
+from meltemi.core.model.document import Key
 from meltemi.core.model.proxy import Role, Scope
 from meltemi.core.model.registry.service import AppProtocol, Resolution
 from meltemi.core.model.resource import Resource, ResourceType
@@ -29,6 +31,16 @@ from meltemi.core.view.traffic_policy import Aim
 from meltemi.core.view.unknown import egress_hosts
 
 
+class Group(Value, frozen=True, kw_only=True):
+    """The clusters of one host, as scopes that see it alike have them."""
+
+    host: str
+    ports: tuple[int, ...]
+    rules: tuple[Key, ...] = ()
+    gateway: bool
+    """A gateway asks."""
+
+
 class Wanted(Value, frozen=True, kw_only=True):
     """One outbound cluster of a scope."""
 
@@ -37,36 +49,50 @@ class Wanted(Value, frozen=True, kw_only=True):
     """It makes a difference to this cluster, and a gateway asks."""
 
 
-def wanted_clusters(e: Engine, scope: Scope) -> Iterator[Wanted]:
-    """Every outbound cluster of a scope."""
-    router = scope.role is Role.ROUTER
-    for host, numbers in _hosts(e, scope):
-        asked = selector_names(e, host, scope.namespace)
-        labels = tuple(pair for pair in scope.labels if pair[0] in asked)
-        rules = rules_for(e, host, scope.namespace, labels)
-        subsets = ("", *e.get(subset_names, rules))
-        for port in numbers:
-            gateway = router and e.get(differs_for_gateways, host, port)
-            for subset in subsets:
-                aim = Aim(host=host, port=port, subset=subset, rules=rules)
-                yield Wanted(aim=aim, gateway=gateway)
+def groups_of(e: Engine, scope: Scope) -> tuple[Group, ...]:
+    """Every host of a scope; for those who list clusters and who list their endpoints."""
+    return tuple(_groups(e, scope))
 
 
-def clusters_of(e: Engine, scope: Scope) -> tuple[Wanted, ...]:
-    """The same, for those who list clusters and who list their endpoints."""
-    return tuple(wanted_clusters(e, scope))
-
-
-def _hosts(e: Engine, scope: Scope) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Hosts and their ports."""
-    sight = scope.sight
+def _groups(e: Engine, scope: Scope) -> Iterator[Group]:
+    gateway, sight = scope.role is Role.ROUTER, scope.sight
     asked = e.get(asked_hosts, scope.namespace, scope.labels)
     if scope.caller:
-        yield from e.get(held_clusters, scope.caller, sight, (*asked, *e.get(egress_hosts, scope.sidecar)))
+        hosts = e.get(held_clusters, scope.caller, sight, (*asked, *e.get(egress_hosts, scope.sidecar)))
+        yield from (_group(e, scope, host, numbers) for host, numbers in hosts)
     else:
-        yield from ((host, seen_ports(e, host, sight)) for host in e.get(visible_hosts, sight))
+        common = e.get(common_hosts) if sight.sidecar is None else frozenset[str]()
+        for host in e.get(visible_hosts, sight):
+            if host in common:
+                yield e.get(common_group, host, gateway)
+            else:
+                yield _group(e, scope, host, seen_ports(e, host, sight))
     # what policies ask is reached also where the workload itself does not see it
-    yield from ((host, e.get(ports, host)) for host in asked if host not in e.get(seen_hosts, sight))
+    yield from (_group(e, scope, host, e.get(ports, host)) for host in asked if host not in e.get(seen_hosts, sight))
+
+
+def common_group(e: Engine, host: str, gateway: bool) -> Group:
+    """Of a host that is the same to all clients."""
+    return Group(host=host, ports=e.get(ports, host), gateway=gateway)
+
+
+def _group(e: Engine, scope: Scope, host: str, numbers: tuple[int, ...]) -> Group:
+    asked = selector_names(e, host, scope.namespace)
+    labels = tuple(pair for pair in scope.labels if pair[0] in asked)
+    rules = rules_for(e, host, scope.namespace, labels)
+    return Group(host=host, ports=numbers, rules=rules, gateway=scope.role is Role.ROUTER)
+
+
+def wanted_clusters(e: Engine, group: Group) -> tuple[Wanted, ...]:
+    """Every cluster of a host."""
+    return tuple(
+        Wanted(
+            aim=Aim(host=group.host, port=port, subset=subset, rules=group.rules),
+            gateway=group.gateway and e.get(differs_for_gateways, group.host, port),
+        )
+        for port in group.ports
+        for subset in ("", *e.get(subset_names, group.rules))
+    )
 
 
 def asked_hosts(e: Engine, namespace: str, labels: Labels) -> tuple[str, ...]:
@@ -92,7 +118,12 @@ def cluster_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
         _slot(PASSTHROUGH_CLUSTER, Call(function=passthrough_body, args=(keeps,))),
         _slot(BLACK_HOLE_CLUSTER, Call(function=black_hole_body, args=())),
     )
-    return (*fixed, *(_slot(w.aim.cluster, _call(w, keeps)) for w in e.get(clusters_of, scope)))
+    return (*fixed, *(slot for group in e.get(groups_of, scope) for slot in e.get(group_slots, group, keeps)))
+
+
+def group_slots(e: Engine, group: Group, keeps: bool) -> tuple[Slot, ...]:
+    """The clusters of one host. `keeps`: the letters of headers."""
+    return tuple(_slot(w.aim.cluster, _call(w, keeps)) for w in e.get(wanted_clusters, group))
 
 
 def _slot(name: str, body: Call) -> Slot:

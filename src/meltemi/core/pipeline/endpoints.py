@@ -10,7 +10,7 @@ from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.endpoints import load_assignment
 from meltemi.core.model.proxy import Scope
 from meltemi.core.model.resource import Resource, ResourceType
-from meltemi.core.pipeline.clusters import Wanted, clusters_of
+from meltemi.core.pipeline.clusters import Group, Wanted, groups_of, wanted_clusters
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.cluster import Discovery, discovery
@@ -21,7 +21,12 @@ from meltemi.core.view.traffic_policy import Aim
 def endpoint_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """Endpoints of all clusters that do not find them themselves."""
     client = From(locality=scope.locality, labels=scope.labels)
-    return tuple(_slot(e, w, client) for w in e.get(clusters_of, scope) if _pushed(e, w))
+    return tuple(slot for group in e.get(groups_of, scope) for slot in e.get(group_endpoints, group, client))
+
+
+def group_endpoints(e: Engine, group: Group, client: From) -> tuple[Slot, ...]:
+    """Those of one host."""
+    return tuple(_slot(e, w, client) for w in e.get(wanted_clusters, group) if _pushed(e, w))
 
 
 def _pushed(e: Engine, wanted: Wanted) -> bool:

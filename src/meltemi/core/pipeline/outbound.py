@@ -5,6 +5,7 @@ Place:  view/{outbound,virtual_host} → [pipeline/outbound] → pipeline/slots
 
 from msgspec import structs
 
+from meltemi.core.compose.common import ANYWHERE, common_hosts
 from meltemi.core.compose.sidecars import sight_at
 from meltemi.core.compose.virtual_services import mesh_virtual_service
 from meltemi.core.engine.engine import Engine
@@ -22,7 +23,15 @@ from meltemi.core.view.listener import Listener
 from meltemi.core.view.outbound import UNKNOWN_TABLE, outbound_listener, virtual_outbound
 from meltemi.core.view.route import Client
 from meltemi.core.view.unknown import DYNAMIC, Unknown, unknown_of
-from meltemi.core.view.virtual_host import client_labels, fallback_name, free_hosts, hosts_at, table_hosts
+from meltemi.core.view.virtual_host import (
+    NamedHost,
+    client_labels,
+    fallback_name,
+    free_hosts,
+    host_domains,
+    hosts_at,
+    table_hosts,
+)
 from meltemi.core.view.wishes import asked_labels, listener_name, listener_wishes, own_table, sniffed_tables
 
 
@@ -63,7 +72,8 @@ def _table(e: Engine, scope: Scope, port: int, unknown: Unknown) -> list[Slot]:
     table, sight = str(port), _sight(e, scope, port)
     hosts = (*e.get(hosts_at, sight, port), *e.get(free_hosts, sight, port))
     slots = [_slot(ResourceType.ROUTES, table, Call(function=table_body, args=(table,)))]
-    slots += [_host(e, scope, table, host, port) for host in hosts]
+    client = Client(sight=sight, port=port)
+    slots += [_host(e, scope, table, host, client) for host in hosts]
     # Envoy takes one host for all names a table: one that somebody wrote comes first.
     return slots if "*" in hosts else [*slots, _fallback(table, unknown)]
 
@@ -72,9 +82,10 @@ def _held(e: Engine, scope: Scope, caller: Caller, port: int) -> list[Slot]:
     """A port's table and those of its hosts that are held; nobody answers for all names, or no host is asked for."""
     table, found = str(port), e.get(held_table, caller, scope.sight, port)
     unknown = e.get(unknown_of, scope.sidecar, scope.sight)
+    client = Client(sight=_sight(e, scope, port), port=port, on_demand=True)
     slots = [_slot(ResourceType.ROUTES, table, Call(function=table_body, args=(table,)))]
     for host, names in found.hosts:
-        slots.append(structs.replace(_host(e, scope, table, host, port, on_demand=True), answers=_asked(table, names)))
+        slots.append(structs.replace(_host(e, scope, table, host, client), answers=_asked(table, names)))
     for group, names in found.unknown:
         call = Call(function=unknown_body, args=(table, unknown, group, names))
         slot = _slot(ResourceType.VIRTUAL_HOST, fallback_name(table, unknown, group), call)
@@ -98,18 +109,20 @@ def _unknown_table(unknown: Unknown, *, keeps: bool) -> list[Slot]:
 
 def _own_table(e: Engine, scope: Scope, host: str, port: int) -> list[Slot]:
     """The table of one service whose port is sniffed; it holds that service only."""
-    table = own_table(host, port)
+    table, client = own_table(host, port), Client(sight=_sight(e, scope, port), port=port)
     call = Call(function=table_body, args=(table,))
-    return [_slot(ResourceType.ROUTES, table, call), _host(e, scope, table, host, port)]
+    return [_slot(ResourceType.ROUTES, table, call), _host(e, scope, table, host, client)]
 
 
-def _host(e: Engine, scope: Scope, table: str, host: str, port: int, *, on_demand: bool = False) -> Slot:
-    sight = _sight(e, scope, port)
-    key = mesh_virtual_service(e, sight, host)
-    client = Client(
-        sight=sight, labels=client_labels(e, key, scope.labels, scope.namespace, host), port=port, on_demand=on_demand
-    )
-    call = Call(function=sidecar_host_body, args=(table, host, client, host_headers(scope.own)))
+def _host(e: Engine, scope: Scope, table: str, host: str, client: Client) -> Slot:
+    named = NamedHost(table=table, host=host, domains=host_domains(e, table, host, client))
+    sight, port = client.sight, client.port
+    if sight.sidecar is None and host in e.get(common_hosts):
+        client = structs.replace(client, sight=structs.replace(sight, namespace=ANYWHERE))
+    else:
+        key = mesh_virtual_service(e, sight, host)
+        client = structs.replace(client, labels=client_labels(e, key, scope.labels, scope.namespace, host))
+    call = Call(function=sidecar_host_body, args=(named, client, host_headers(scope.own)))
     return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{host}:{port}", call)
 
 

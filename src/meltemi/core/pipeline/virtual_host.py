@@ -16,7 +16,7 @@ from meltemi.core.view.gateway import Served, gateway_host, misdirected
 from meltemi.core.view.http_settings import HostHeaders
 from meltemi.core.view.route import Client
 from meltemi.core.view.unknown import Unknown
-from meltemi.core.view.virtual_host import VirtualHost, nobody, outbound_fallback, outbound_host
+from meltemi.core.view.virtual_host import NamedHost, VirtualHost, nobody, outbound_fallback, outbound_host
 
 PLAIN = HostHeaders()
 
@@ -26,14 +26,14 @@ def table_body(e: Engine, name: str) -> Resource:  # every derived function take
     return resource_of(ResourceType.ROUTES, route_table(name))
 
 
-def sidecar_host_body(e: Engine, table: str, host: str, client: Client, headers: HostHeaders) -> Resource | None:
+def sidecar_host_body(e: Engine, named: NamedHost, client: Client, headers: HostHeaders) -> Resource | None:
     """A virtual host of a sidecar's table; None where there is nothing to say of the host."""
-    settled = outbound_host(e, table, host, client)
+    settled = outbound_host(e, named, client)
     return e.get(settled_body, settled, headers) if settled else None
 
 
 def settled_body(e: Engine, settled: VirtualHost, headers: HostHeaders) -> Resource:  # every derived function takes it
-    """One message for all namespaces that see a host alike: most do."""
+    """One message for all namespaces to which the rules for a host are the same."""
     return _body(settled, headers)
 
 

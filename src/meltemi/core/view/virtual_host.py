@@ -9,8 +9,11 @@ by its first bytes. A name may stand in a table once: `table_domains` decides wh
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import structs
+
+from meltemi.core.compose.common import ANYWHERE
 from meltemi.core.compose.destination_rules import rules_select, selector_names
-from meltemi.core.compose.hosts import CLUSTER_DOMAIN, covers, is_ip, qualified, short_names
+from meltemi.core.compose.hosts import CLUSTER_DOMAIN, covers, is_ip, is_near, qualified, short_names
 from meltemi.core.compose.registry import addresses_of, alias, hosts, real_host, service
 from meltemi.core.compose.sidecars import egress, narrow, sight_at, spoken_at
 from meltemi.core.compose.virtual_services import mesh_hosts, mesh_virtual_service
@@ -52,6 +55,15 @@ class VirtualHost(Value, frozen=True, kw_only=True):
     def hold(self) -> Seconds:
         """The longest time that a request may still need its clusters."""
         return max((r.hold for r in self.routes), default=Seconds(0))
+
+
+class NamedHost(Value, frozen=True, kw_only=True):
+    """A host in a sidecar's table."""
+
+    table: str
+    host: str
+    domains: tuple[str, ...]
+    """The names that it answers to there."""
 
 
 class Claim(Value, frozen=True, kw_only=True):
@@ -155,7 +167,12 @@ def _bare(address: str) -> str:
 def table_domains(e: Engine, sight: Sight, port: int) -> Mapping[str, tuple[str, ...]]:
     """Host → the names that it answers to in one table. Nobody loses the full name; else the oldest wins."""
     table = (*e.get(hosts_at, sight, port), *e.get(free_hosts, sight, port))
-    claims = {host: e.get(claim, host, sight) for host in table}
+    aliased = e.get(aliases)
+    # what a host is called differs in its own namespace only, if nobody else leads to it
+    far = structs.replace(sight, namespace=ANYWHERE)
+    claims = {
+        host: e.get(claim, host, sight if host in aliased or is_near(host, sight.namespace) else far) for host in table
+    }
     taken = {name for c in claims.values() for name in c.full}
     domains = {host: list(c.full) for host, c in claims.items()}
     for host, c in sorted(claims.items(), key=lambda item: item[1].age):
@@ -169,6 +186,15 @@ def table_domains(e: Engine, sight: Sight, port: int) -> Mapping[str, tuple[str,
 def domains_of(e: Engine, sight: Sight, port: int, host: str) -> tuple[str, ...]:
     """The names of one host in one table."""
     return e.get(table_domains, sight, port).get(host, (host,))
+
+
+def host_domains(e: Engine, table: str, host: str, client: Client) -> tuple[str, ...]:
+    """The names of one host in a sidecar's table."""
+    if table != str(client.port):
+        return ("*",)  # it is alone there
+    if client.on_demand:
+        return e.get(names_of, client.sight, client.port, host)
+    return domains_of(e, client.sight, client.port, host)
 
 
 def owner_of(e: Engine, sight: Sight, port: int, name: str) -> str | None:
@@ -262,9 +288,10 @@ def labels_asked(e: Engine, key: Key | None, namespace: str, host: str) -> froze
     return found.union(*(selector_names(e, one, namespace) for one in (*leads, host) if one))
 
 
-def outbound_host(e: Engine, table: str, host: str, client: Client) -> VirtualHost | None:
+def outbound_host(e: Engine, named: NamedHost, client: Client) -> VirtualHost | None:
     """One host of a sidecar's table; None where no rule speaks of a host without a service."""
-    sight, port = client.sight, client.port
+    host = named.host
+    sight = client.sight
     key = mesh_virtual_service(e, sight, host)
     routes = e.get(routes_of, key, client) if key else ()
     found = e.get(service, host)
@@ -272,11 +299,10 @@ def outbound_host(e: Engine, table: str, host: str, client: Client) -> VirtualHo
         if found is None:
             return None
         routes = (default_route(e, host, client),)
-    own_table = table != str(port)
     origins = [r.origin for r in routes if r.origin] + ([found.origin] if found else [])
     return VirtualHost(
-        name=f"{table}/{host}:{port}",
-        domains=("*",) if own_table else e.get(names_of if client.on_demand else domains_of, sight, port, host),
+        name=f"{named.table}/{host}:{client.port}",
+        domains=named.domains,
         routes=routes,
         patient=client.on_demand,
         needs=needed(e, routes, sight),
