@@ -53,7 +53,7 @@ def refusals(text: str, envoys: Envoys) -> dict[Role, str]:
     return {role: said for role, said in found.items() if said}
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(300 + 3 * COUNT)
 def test_envoy_takes_every_configuration_without_errors(envoys: Envoys) -> None:
     failed: dict[int, dict[Role, str]] = {}
     for seed in range(COUNT):

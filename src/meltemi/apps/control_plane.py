@@ -7,7 +7,7 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -83,24 +83,7 @@ async def run(state: Path) -> None:
     """Serve until cancelled."""
     settings = read_settings(state)
     engine = Engine()
-    config = InjectConfig(
-        xds_dir=str(state / "xds"),
-        modules_dir=str(state / MODULES),
-        domain=settings.cluster_domain,
-        one_user=one_user(),
-    )
-    admission = Admission(
-        inject=Injector(engine, config, settings.discovery),
-        validate=_validate,
-        service_cidr=IPv4Network(settings.service_cidr),
-    )
-
-    mesh = MeshSettings()
-
-    def read_mesh(text: bytes) -> MeshConfig:
-        mesh.mesh = _read_mesh(text)
-        return mesh.mesh
-
+    admission, mesh = _admitting(engine, state, settings), MeshSettings()
     async with _stores(state, settings.kube, admission) as (store, refusals, calls, memory):
         measures = Measures()
         measures.gauge("pilot_services", "Hosts that can be called.", lambda: len(engine.get(hosts)))
@@ -112,28 +95,15 @@ async def run(state: Path) -> None:
         server = XdsServer(publisher.connect, beside=authority.service.at_socket, measures=measures)
         doors = Doors(server, state / "xds")
 
-        def complete() -> None:
-            publisher.complete()
-            mesh.known.set()
-
         reach = Reach(state / DNS_FILE, also=settings.keys_from)
         keys = _keys(engine, publisher, memory.keys, reach, settings)
         modules = _modules(engine, publisher, ModuleFiles(state / MODULES, memory.modules), reach, settings)
 
-        def settle(revision: int) -> None:
-            publisher.settle(revision)
+        def want() -> None:
             keys.want(engine.get(key_sources))
             modules.want(engine.get(module_sources))
 
-        ingest = Ingest(
-            engine,
-            history=store,
-            check=_check,
-            read_mesh=read_mesh,
-            settle=settle,
-            complete=complete,
-            measures=measures,
-        )
+        ingest = _ingest(engine, store, publisher, mesh, measures, want=want)
         app = create_app(
             store, admission=_admission(admission, store), publisher=publisher,
             authority=authority.control(doors), tokens=authority.tokens, guard_of=partial(pod_guard, engine),
@@ -152,6 +122,55 @@ async def run(state: Path) -> None:
                     tasks.create_task(_write_statuses(store, publisher, admission), name="statuses")
         finally:
             await server.close_all()
+
+
+def _admitting(engine: Engine, state: Path, settings: NodeSettings) -> Admission:
+    """What becomes of objects before they are stored."""
+    config = InjectConfig(
+        xds_dir=str(state / "xds"),
+        modules_dir=str(state / MODULES),
+        domain=settings.cluster_domain,
+        one_user=one_user(),
+    )
+    return Admission(
+        inject=Injector(engine, config, settings.discovery),
+        validate=_validate,
+        service_cidr=IPv4Network(settings.service_cidr),
+    )
+
+
+def _ingest(
+    engine: Engine,
+    store: "SqliteStore | KubeStore",
+    publisher: Publisher,
+    mesh: MeshSettings,
+    measures: Measures,
+    *,
+    want: Callable[[], None],
+) -> Ingest:
+    """What carries the store into the engine. `want`: ask for what is fetched, after each step."""
+
+    def read_mesh(text: bytes) -> MeshConfig:
+        mesh.mesh = _read_mesh(text)
+        return mesh.mesh
+
+    def complete() -> None:
+        publisher.complete()
+        mesh.known.set()
+
+    def settle(revision: int) -> None:
+        publisher.settle(revision)
+        want()
+
+    return Ingest(
+        engine,
+        history=store,
+        check=_check,
+        read_mesh=read_mesh,
+        settle=settle,
+        complete=complete,
+        measures=measures,
+    )
 
 
 class Memories(NamedTuple):

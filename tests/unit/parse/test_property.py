@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from meltemi.core.check.validate import check_document, validate_bytes
 from meltemi.core.model.tree import Tree
 
-pytestmark = pytest.mark.timeout(600)
 MORE = int(os.environ.get("MELTEMI_FUZZ", "1"))
 """Times as many examples."""
+pytestmark = pytest.mark.timeout(600 * MORE)
 KINDS = ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry")
 WORDS = st.sampled_from(
     [

@@ -7,11 +7,16 @@ Exit:   0 every pod is ready and every proxy has acknowledged · 1 a file was re
 
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from meltemi.apps.cli.output import NetworkType, SpanType, output_option
 from meltemi.apps.cli.state import network_options, state_option
+
+if TYPE_CHECKING:
+    from meltemi.apps.followed import Followed
+    from meltemi.apps.lifecycle import Lifecycle
 
 
 @click.command(help=__doc__)
@@ -90,7 +95,7 @@ def command(
 ) -> None:
     """Start, apply, wait; then return or stay in the foreground."""
     from meltemi.apps import lifecycle
-    from meltemi.apps.followed import follow, followed
+    from meltemi.apps.followed import followed
 
     if watch and (detach or not files):
         raise click.UsageError("--watch stays, and follows what '-f' names: leave --detach out, and give -f")
@@ -116,16 +121,24 @@ def command(
     mesh.prepare()
     with contextlib.nullcontext() if detach else lifecycle.foreground(mesh):
         mesh.start()
-        told = followed(state, files)
-        good = (told.all() if watch else mesh.apply(files)) and mesh.wait_ready(timeout)
+        told = followed(state, files) if watch else None
+        good = (told.all() if told else mesh.apply(files)) and mesh.wait_ready(timeout)
         _tell(mesh.address(), mesh.kubeconfig, output)
         if not detach:
-            click.echo("Ctrl-C takes it down", err=True)
-            if watch:
-                follow(told, lambda: lifecycle.running(state))
-            else:
-                mesh.stay()
+            _stay(state, mesh, told)
     context.exit(0 if good else 1)
+
+
+def _stay(state: Path, mesh: "Lifecycle", told: "Followed | None") -> None:
+    """Until Ctrl-C, or the mesh's end; files that are followed are followed."""
+    from meltemi.apps.followed import follow
+    from meltemi.apps.lifecycle import running
+
+    click.echo("Ctrl-C takes it down", err=True)
+    if told is None:
+        mesh.stay()
+    else:
+        follow(told, lambda: running(state))
 
 
 def _tell(address: str, kubeconfig: Path | None, output: str) -> None:
