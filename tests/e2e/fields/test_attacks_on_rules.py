@@ -116,6 +116,23 @@ def let_in(path: str, denying: bool) -> bool:
     return path == "/public" or path.startswith("/public/")
 
 
+ESCAPED = "/caf%C3%A9"
+
+
+@pytest.mark.parametrize("written", [ESCAPED, "/caf%c3*", "*%A9", "/{*}/caf%C3%A9"])
+def test_escapes_in_other_letters(world: World, stranger: Inside, written: str) -> None:
+    """`%c3` and `%C3` are one to the application."""
+    ahead = b"/x" if "{*}" in written else b""
+    every = [ahead + path for path in (b"/caf%C3%A9", b"/caf%c3%a9", b"/caf%C3%a9", b"/caf%c3%A9")]
+    policy(world, f"{SELECT}action: DENY\nrules: [{{to: [{{operation: {{paths: ['{written}']}}}}]}}]")
+    eventually(lambda: get(stranger, every[0]).status == 403)
+    assert [get(stranger, path).status for path in every] == [403] * 4
+    assert get(stranger, ahead + b"/CAF%41").status == 200
+    policy(world, f"{SELECT}rules: [{{to: [{{operation: {{notPaths: ['{written}']}}}}]}}]")
+    eventually(lambda: get(stranger, b"/other").status == 200)
+    assert [get(stranger, path).status for path in every] == [403] * 4
+
+
 HEADERS = f"""{SELECT}action: DENY
 rules:
 - when: [{{key: 'request.headers[x-role]', values: [admin, 'root*', '*wheel']}}]

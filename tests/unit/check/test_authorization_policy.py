@@ -73,6 +73,8 @@ def test_what_is_refused_is_named(spec: Tree, found: str) -> None:
         (operation(methods=["get"]), "to[0].operation.methods[0]"),
         (operation(hosts=["https://a"]), "to[0].operation.hosts[0]"),
         (source(principals=["spiffe://cluster.local/ns/a/sa/b"]), "from[0].source.principals[0]"),
+        (source(ipBlocks=["10.0.0.0/8", "::ffff:10.0.0.0/104"]), "from[0].source.ipBlocks[1]"),
+        (condition("remote.ip", "::ffff:10.0.0.1"), "when[0].values[0]"),
         (source(notNamespaces=["a/b"]), "from[0].source.notNamespaces[0]"),
         (condition("source.principal", "spiffe://*"), "when[0].values[0]"),
         (condition("source.namespace", "Shop"), "when[0].values[0]"),
@@ -82,11 +84,20 @@ def test_a_value_that_no_request_has_is_told(spec: Tree, place: str) -> None:
     assert support.warnings("AuthorizationPolicy", spec, api=API) == [f"M2920 spec.rules[0].{place}"]
 
 
+def test_escapes_with_many_letters_are_told() -> None:
+    spec = operation(paths=["/%C3%A9/%E2%82%AC", "/%c3%a9/%e2%82%ac%c3%a9", "/%2F%20%40"])
+    assert support.warnings("AuthorizationPolicy", spec, api=API) == ["M2921 spec.rules[0].to[0].operation.paths[1]"]
+
+
 @pytest.mark.parametrize(
     "spec",
     [
         operation(paths=["/a", "*/b", "*", "/{*}/a"], methods=["GET", "PURGE", "purge", "*T"], hosts=["A.b:80", "*.b"]),
-        source(principals=["cluster.local/ns/a/sa/b", "*/sa/b", "*"], namespaces=["a-1", "a*", "*b", "*"]),
+        source(
+            principals=["cluster.local/ns/a/sa/b", "*/sa/b", "*"],
+            namespaces=["a-1", "a*", "*b", "*"],
+            ipBlocks=["::1", "::/0"],
+        ),
         source(requestPrincipals=["https://a/b/c", "*"]),
     ],
 )

@@ -46,6 +46,7 @@ def check_attribute_value(found: Named, value: str, path: Path) -> Iterator[Find
     """A value that the attribute can have."""
     if found.attribute in _ADDRESSES:
         yield from check_subnet(value, path)
+        yield from check_possible("addresses", value, path)
     elif found.attribute is Attribute.PORT:
         yield from check_port_text(value, path)
     elif found.attribute is Attribute.ACCOUNT:

@@ -143,6 +143,7 @@ def _check_values(
     for i, value in enumerate(values):
         if addresses:
             yield from check_subnet(value, at(path, i))
+            yield from check_possible("addresses", value, at(path, i))
         elif ports:
             yield from check_port_text(value, at(path, i))
         elif paths and is_template(value):

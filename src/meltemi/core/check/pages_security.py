@@ -182,7 +182,18 @@ SECURITY: tuple[tuple[str, str, str, str], ...] = (
         (
             "Istio takes the value, but nothing is ever equal to it: a path without '/' or with a query, a method in\n"
             "small letters, a host with a scheme, a principal with 'spiffe://', a namespace with letters that none\n"
-            "has. Such a value lets nobody in, and in a DENY policy it refuses nobody."
+            "has, an address of IPv4 in the dress of IPv6. Such a value lets nobody in, and in a DENY policy it\n"
+            "refuses nobody."
+        ),
+    ),
+    (
+        "M2921",
+        "warning",
+        "escapes of a path",
+        (
+            "`%c3` and `%C3` are the same to an application, and Envoy compares them as two texts. A rule is compared\n"
+            "with all ways of writing a path's escapes, unless they have more than six letters. Name a part of the\n"
+            "path instead, as a prefix or a suffix."
         ),
     ),
 )

@@ -142,6 +142,7 @@ def _check_subject(subject: Subject, path: Path) -> Iterator[Finding]:
     for name in ("ips", "not_ips"):
         for i, value in enumerate(getattr(subject, name)):
             yield from check_subnet(value, at(path, _json(name), i))
+            yield from check_possible("addresses", value, at(path, _json(name), i))
     for key, value in subject.properties:
         place = at(path, "properties", key)
         found = subject_property(key)

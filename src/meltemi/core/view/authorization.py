@@ -18,6 +18,7 @@ from meltemi.core.model.document import Key, Origin, Path
 from meltemi.core.model.mesh import MeshConfig, NormalizationType
 from meltemi.core.model.security.attribute import ONE_SEGMENT, SEGMENTS, Attribute, Named, is_template, named
 from meltemi.core.model.security.authorization_policy import Action, Operation, Rule, Source
+from meltemi.core.model.security.escapes import spellings
 from meltemi.core.model.value import Value
 from meltemi.core.view.identities import names_of, trust_domains
 
@@ -310,15 +311,18 @@ def _path(raw: bool, refuses: bool) -> Maker:
     """
 
     def make(value: str) -> Iterator[Test]:
-        if not is_template(value):
-            yield Test(kind=Kind.PATH, text=text_of(value))
-        elif refuses and raw:
-            yield Test(kind=Kind.AROUND, keys=_ends(value))
-        else:
-            whole = Pattern(fit=Fit.EXACT, value=value)
-            yield Test(kind=Kind.TEMPLATE, text=whole, keys=_ends(value), closed=refuses)
+        yield from (_of_path(one, raw, refuses) for one in spellings(value))
 
     return make
+
+
+def _of_path(value: str, raw: bool, refuses: bool) -> Test:
+    if not is_template(value):
+        return Test(kind=Kind.PATH, text=text_of(value))
+    if refuses and raw:
+        return Test(kind=Kind.AROUND, keys=_ends(value))
+    whole = Pattern(fit=Fit.EXACT, value=value)
+    return Test(kind=Kind.TEMPLATE, text=whole, keys=_ends(value), closed=refuses)
 
 
 def _ends(template: str) -> tuple[str, str]:
