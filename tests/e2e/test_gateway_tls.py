@@ -6,10 +6,15 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from e2e.mesh import HERE, Mesh, eventually, missing
 
@@ -72,6 +77,21 @@ class Certificates:
             "metadata": {"name": name, "namespace": "istio-system"},
             "data": {field: base64.b64encode(file.read_bytes()).decode() for field, file in data.items()},
         })  # fmt: skip
+
+    def revoking(self, *certificates: Path) -> bytes:
+        """The list of revoked certificates of the authority, with these."""
+        root = x509.load_pem_x509_certificate(self.root.read_bytes())
+        key = load_pem_private_key(Path(self._key("root")).read_bytes(), None)
+        assert isinstance(key, EllipticCurvePrivateKey)
+        now = datetime.now(UTC)
+        made = x509.CertificateRevocationListBuilder(
+            issuer_name=root.subject, last_update=now - timedelta(days=1), next_update=now + timedelta(days=1)
+        )
+        for file in certificates:
+            serial = x509.load_pem_x509_certificate(file.read_bytes()).serial_number
+            one = x509.RevokedCertificateBuilder(serial_number=serial, revocation_date=now - timedelta(hours=1)).build()
+            made = made.add_revoked_certificate(one)
+        return made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     def _key(self, name: str) -> str:
         return str(self._folder / f"{name}.key")

@@ -13,10 +13,7 @@ GOLDEN: dict[tuple[str, str], str] = {
             "DestinationRule",
             f"trafficPolicy.{field}",
         ): "`golden/cases/cluster-policies`; a matter of chance or time"
-        for field in (
-            "connectionPool.tcp.connectTimeout",
-            "loadBalancer.consistentHash.maglev.tableSize",
-        )
+        for field in ("loadBalancer.consistentHash.maglev.tableSize",)
     },
     **{
         (
@@ -26,6 +23,8 @@ GOLDEN: dict[tuple[str, str], str] = {
         for field in ("ringHash.minimumRingSize", "minimumRingSize")
     },
     ("Gateway", "servers[].name"): "only a name, for people",
+    ("DestinationRule", "workloadSelector.labels"): "a form of other kinds, refused with M1101",
+    ("DestinationRule", "trafficPolicy.portLevelSettings[].port.name"): "a form of Istio 0.8, refused with M2003",
     **{
         (kind, "peers[].jwt"): "never worked in Istio; refused with M2940, `unit/check/test_rbac.py`"
         for kind in ("Policy", "MeshPolicy")

@@ -37,6 +37,7 @@ def served(world: World, setting: str, count: int) -> Counter[str]:
     return Counter(world.client.ask(HOST, to=ADDRESS).body.split()[0] for _ in range(count))
 
 
+@shows("ServiceEntry", "endpoints[].locality")
 @shows(DR, "distribute[].from", "distribute[].to", under=LOCALITY)
 def test_shares_of_localities(world: World) -> None:
     placed(world, "eu/a/x", "us/b/y")

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 from http.client import HTTPConnection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -191,6 +192,19 @@ def test_certificates_in_files(edge: World, certificates: Certificates) -> None:
 
     assert eventually(lambda: secure(edge, own=certificates.make("caller.example.com")).status == 200)
     assert secure(edge).status == 0
+
+
+@shows(GW, "servers[].tls.caCrl")
+def test_callers_whose_certificates_were_taken_back(edge: World, certificates: Certificates) -> None:
+    own, other = certificates.make("caller.example.com"), certificates.make("other.example.com")
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        revoked = Path(name) / "revoked.crl"
+        revoked.write_bytes(certificates.revoking(own[0]))
+        files = "serverCertificate: /tmp/cert.pem, privateKey: /tmp/key.pem, caCertificates: /tmp/ca.pem"
+        gateway(edge, f"{HTTPS}, hosts: ['{HOST}'], tls: {{mode: MUTUAL, {files}, caCrl: {revoked}}}")
+        assert eventually(lambda: secure(edge, own=other).status == 200)
+        assert secure(edge, own=own).status == 0
 
 
 @shows(GW, "serverCertificate", "privateKey", under="servers[].tls.tlsCertificates[].")

@@ -21,5 +21,11 @@ def warnings(kind: str, spec: Tree, *, api: str = NETWORKING) -> list[str]:
     return _of(Severity.WARNING, tree)
 
 
+def notes(kind: str, spec: Tree) -> list[str]:
+    """`CODE path` of every note."""
+    tree: Tree = {"apiVersion": NETWORKING, "kind": kind, "metadata": {"name": "a"}, "spec": spec}
+    return _of(Severity.INFO, tree)
+
+
 def _of(severity: Severity, tree: Tree) -> list[str]:
     return [f"{f.code} {f.path}" for f in check_document(tree)[1] if f.severity is severity]

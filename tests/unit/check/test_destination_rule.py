@@ -3,7 +3,7 @@
 import pytest
 
 from meltemi.core.model.tree import Tree
-from unit.check.support import faults, warnings
+from unit.check.support import faults, notes, warnings
 
 
 def policy(**settings: Tree) -> Tree:
@@ -74,3 +74,9 @@ def test_warming_up_where_envoy_does_not_is_said(how: dict[str, Tree]):
 def test_weights_by_latency_are_switched_by_true_and_false(written: str, want: int):
     found = faults("DestinationRule", {"host": "a"}, annotations={"meltemi.io/weights-by-latency": written})
     assert found == ['M2212 metadata.annotations["meltemi.io/weights-by-latency"]'] * want
+
+
+def test_sidecars_read_credentials_of_rules_that_select_them():
+    tls = {"trafficPolicy": {"tls": {"mode": "SIMPLE", "credentialName": "a"}}}
+    for selector, want in ((None, [f"M2213 {P}.tls.credentialName"]), ({"matchLabels": {"app": "a"}}, [])):
+        assert notes("DestinationRule", {"host": "a", **tls, "workloadSelector": selector}) == want

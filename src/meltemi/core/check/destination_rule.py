@@ -6,6 +6,7 @@ Source: Istio, pkg/config/validation.
 
 from collections.abc import Iterator
 
+from meltemi.core.check.client_tls import check_for_gateways
 from meltemi.core.check.context import Context
 from meltemi.core.check.export import check_export_to
 from meltemi.core.check.latency import check_latency
@@ -25,6 +26,8 @@ def check_destination_rule(rule: DestinationRule, context: Context) -> Iterator[
         yield required(ROOT, "host", "name the host that the rule is for")
     yield from check_traffic_policy(rule.traffic_policy, at(ROOT, "trafficPolicy"))
     yield from check_latency(rule, context)
+    if rule.workload_selector is None:
+        yield from check_for_gateways(rule)
     yield from _check_subsets(rule.subsets, at(ROOT, "subsets"))
     selector = rule.workload_selector
     yield from check_export_to(

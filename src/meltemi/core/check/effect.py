@@ -25,6 +25,7 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "WasmPlugin": {"verificationKey": "as in Istio"},
     "TrafficExtension": {"wasm.verificationKey": "as in Istio"},
     "Gateway": {
+        "servers[].tls.tlsCertificates[].caCertificates": "write 'caCertificates' of 'tls' itself",
         "servers[].defaultEndpoint": "as in Istio: a VirtualService says where requests go",
     },
     "Policy": {

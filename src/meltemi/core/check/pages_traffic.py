@@ -175,6 +175,12 @@ DESTINATION_RULE: tuple[Page, ...] = (
     ("M2210", "error", "warm-up", "`minimumPercent` is 0 to 100, `aggression` at least 1."),
     ("M2211", "error", "protocol towards destinations", "Upgrade and the client's own protocol exclude each other."),
     (
+        "M2213",
+        "info",
+        "credential for gateways",
+        "Of a rule for all clients only gateways read `credentialName`; sidecars do of one with a `workloadSelector`.",
+    ),
+    (
         "M2212",
         "error",
         "weights by latency",

@@ -1,4 +1,4 @@
-"""The Secrets of users that a gateway asks for. A workload's own certificate never comes this way.
+"""The Secrets of users that a proxy asks for. A workload's own certificate never comes this way.
 
 Place:  compose/credentials, view/gateway_credentials → envoy/credential → [pipeline/secrets] → pipeline/slots
 
@@ -13,20 +13,22 @@ from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.gateway import place_of
-from meltemi.core.view.gateway_credentials import Asked, asked
+from meltemi.core.view.gateway_credentials import Asked, asked, asked_by_sidecar
 
 
 def secret_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
-    """One for each Secret that a gateway asks for; a sidecar has none."""
-    if scope.role is not Role.ROUTER:
-        return ()
+    """One for each Secret that a proxy asks for."""
+    if scope.role is Role.ROUTER:
+        wanted = e.get(asked, place_of(scope))
+    else:
+        wanted = e.get(asked_by_sidecar, scope.namespace, scope.labels)
     return tuple(
         Slot(
             type=ResourceType.SECRET,
             name=one.resource,
             body=Call(function=secret_body, args=(scope.namespace, one)),
         )
-        for one in e.get(asked, place_of(scope))
+        for one in wanted
     )
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from msgspec import structs
 
+from meltemi.core.compose.destination_rules import rule_head
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import port_of, service
 from meltemi.core.engine.engine import Engine
@@ -122,7 +123,7 @@ def outbound_cluster(e: Engine, aim: Aim, gateway: bool) -> Cluster | None:
     pool = effective_pool(policy.connection_pool, settings, written.protocol, gateway=gateway)
     pool = structs.replace(pool, budget=policy.retry_budget)
     by_name = kind in (Discovery.STRICT_DNS, Discovery.LOGICAL_DNS)
-    tls, mutual = _tls(e, aim, policy, kind, pool.http)
+    tls, mutual = _tls(e, aim, policy, kind, pool.http, by_secret=gateway or _selects(e, aim))
     return Cluster(
         name=aim.cluster,
         stat_name=stat_name(settings.outbound_cluster_stat_name, found, written, subset=aim.subset),
@@ -142,9 +143,18 @@ def outbound_cluster(e: Engine, aim: Aim, gateway: bool) -> Cluster | None:
     )
 
 
-def _tls(e: Engine, aim: Aim, policy: Policy, kind: Discovery, http: Http) -> tuple[ClientTLS | None, ClientTLS | None]:
+def _selects(e: Engine, aim: Aim) -> bool:
+    """Whether the rules are for some clients only; rules that are merged have one selector."""
+    return any(head.selector for key in aim.rules if (head := e.get(rule_head, key)))
+
+
+def _tls(
+    e: Engine, aim: Aim, policy: Policy, kind: Discovery, http: Http, *, by_secret: bool
+) -> tuple[ClientTLS | None, ClientTLS | None]:
     """(TLS to all endpoints, mutual TLS to those that accept it): what is written, else what the mesh does itself."""
     settings, written = mesh(e), policy.tls
+    if written is not None and not by_secret:
+        written = structs.replace(written, credential_name="")
     found, port = e.get(service, aim.host), e.get(port_of, aim.host, aim.port)
     if written is not None and written.mode is not ClientTLSMode.ISTIO_MUTUAL:
         names = found.subject_alt_names if found else ()

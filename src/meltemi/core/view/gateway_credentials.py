@@ -1,7 +1,7 @@
-"""Which Secrets a gateway asks for: by its servers, and by the rules on how it calls.
+"""Which Secrets a proxy asks for: a gateway by its servers, and both by the rules on how they call.
 
 Place:  compose/{gateways,destination_rules} → [view/gateway_credentials] → pipeline/secrets
-Source: Istio, "Destination Rule", `credentialName`: for gateways only
+Source: Istio, "Destination Rule", `credentialName`: for gateways, and for sidecars that the rule selects
 """
 
 from meltemi.core.compose.destination_rules import destination_rule, rule_heads
@@ -12,6 +12,8 @@ from meltemi.core.model.traffic.destination_rule import TrafficPolicy
 from meltemi.core.model.value import Value
 from meltemi.core.view.gateway import Place, server_tls
 from meltemi.core.view.upstream_tls import effective_credentials
+
+Labels = tuple[tuple[str, str], ...]
 
 SCHEME = "kubernetes://"
 
@@ -33,11 +35,21 @@ def asked(e: Engine, place: Place) -> tuple[Asked, ...]:
     settled = [server_tls(s.tls, http=True) for s in servers if s.tls]
     names = {name for tls in settled for name in (*tls.secrets, tls.trusted_secret)}
     names |= {name for h in e.get(rule_heads) for name in e.get(rule_credentials, h.key)}
+    return _sorted(names)
+
+
+def asked_by_sidecar(e: Engine, namespace: str, labels: Labels) -> tuple[Asked, ...]:
+    """All Secrets that a sidecar asks for, sorted: of rules of its namespace that select it."""
+    mine = (h for h in e.get(rule_heads) if h.selector and h.key.namespace == namespace)
+    return _sorted({name for h in mine if set(h.selector) <= set(labels) for name in e.get(rule_credentials, h.key)})
+
+
+def _sorted(names: set[str]) -> tuple[Asked, ...]:
     return tuple(sorted(Asked(name=n.removeprefix(SCHEME)) for n in names if n.startswith(SCHEME)))
 
 
 def rule_credentials(e: Engine, key: Key) -> tuple[str, ...]:
-    """Secrets that one DestinationRule names; stands between its many changes and the gateways."""
+    """Secrets that one DestinationRule names; stands between its many changes and the proxies."""
     spec = e.get(destination_rule, key)
     if spec is None:
         return ()

@@ -92,7 +92,7 @@ def _warmup(written: LoadBalancerSettings) -> Warmup | None:
     if written.warmup is not None and written.warmup.duration:
         return Warmup(
             duration=written.warmup.duration,
-            least=written.warmup.minimum_percent or Percent(10),
+            least=Percent(10) if written.warmup.minimum_percent is None else written.warmup.minimum_percent,
             aggression=written.warmup.aggression or 1.0,
         )
     if written.warmup_duration_secs:
