@@ -19,10 +19,11 @@ def address(world: World, label: str) -> str:
     return world.mesh.json("get", "pods", "-l", label)["items"][0]["status"]["podIP"]
 
 
-def placed(world: World, one: str, two: str) -> None:
-    """A host of which both versions are endpoints, each in a locality."""
+def placed(world: World, one: str, two: str, *, labels: bool = False) -> None:
+    """A host of which both versions are endpoints, each in a locality and, if asked for, with a label."""
     each = "".join(
-        f"- {{address: {address(world, f'version={version}')}, ports: {{http: 8080}}, locality: {locality}}}\n"
+        f"- {{address: {address(world, f'version={version}')}, ports: {{http: 8080}}, locality: {locality}"
+        f"{f', labels: {{kind: {version}}}' if labels else ''}}}\n"
         for version, locality in (("one", one), ("two", two))
     )
     ports = "ports: [{number: 80, name: http, protocol: HTTP}]\n"
@@ -55,6 +56,36 @@ def test_the_next_region(world: World) -> None:
     assert served(world, "{failover: [{from: eu, to: us}]}", 20) == {"one": 20}
     assert served(world, "{failover: [{from: eu, to: ap}]}", 20) == {"two": 20}
     assert set(served(world, "{enabled: false, failover: [{from: eu, to: ap}]}", 40)) == {"one", "two"}
+
+
+ZONES = "trafficPolicy.loadBalancer.zoneAwareLbSetting."
+
+
+@shows(DR, "enabled", "failover[].from", "failover[].to", under=ZONES)
+def test_the_own_region_goes_first(world: World) -> None:
+    """Whichever zone of it."""
+
+    def found(setting: str) -> set[str]:
+        policy = f"{{loadBalancer: {{zoneAwareLbSetting: {setting}}}, outlierDetection: {{}}}}"
+        rule(world, policy, host=HOST)
+        return {world.client.ask(HOST, to=ADDRESS).body.split()[0] for _ in range(30)}
+
+    placed(world, "eu/c", "us/b")
+    assert found("{enabled: true}") == {"one"}
+    placed(world, "eu/c", "eu/a")
+    assert found("{enabled: true}") == {"one", "two"}
+    placed(world, "us/b", "ap/c")
+    assert found("{failover: [{from: eu, to: us}]}") == {"one"}
+    assert found("{failover: [{from: eu, to: ap}]}") == {"two"}
+    assert found("{enabled: false, failover: [{from: eu, to: ap}]}") == {"one", "two"}
+
+
+@shows(DR, "failoverPriority[]", under=ZONES)
+def test_labels_go_before_regions(world: World) -> None:
+    placed(world, "us/b", "eu/a", labels=True)
+    setting = "{zoneAwareLbSetting: {failoverPriority: ['kind=one']}}"
+    rule(world, f"{{loadBalancer: {setting}, outlierDetection: {{}}}}", host=HOST)
+    assert {world.client.ask(HOST, to=ADDRESS).body.split()[0] for _ in range(20)} == {"one"}
 
 
 @shows(DR, "failoverPriority[]", under=LOCALITY)

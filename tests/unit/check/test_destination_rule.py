@@ -6,7 +6,7 @@ from meltemi.core.model.tree import Tree
 from unit.check.support import faults, notes, warnings
 
 
-def policy(**settings: Tree) -> Tree:
+def policy(**settings: Tree) -> dict[str, Tree]:
     return {"host": "a", "trafficPolicy": settings}
 
 
@@ -77,6 +77,18 @@ def test_weights_by_latency_are_switched_by_true_and_false(written: str, want: i
 
 
 def test_sidecars_read_credentials_of_rules_that_select_them():
-    tls = {"trafficPolicy": {"tls": {"mode": "SIMPLE", "credentialName": "a"}}}
-    for selector, want in ((None, [f"M2213 {P}.tls.credentialName"]), ({"matchLabels": {"app": "a"}}, [])):
-        assert notes("DestinationRule", {"host": "a", **tls, "workloadSelector": selector}) == want
+    spec = policy(tls={"mode": "SIMPLE", "credentialName": "a"})
+    selector: Tree = {"matchLabels": {"app": "a"}}
+    assert notes("DestinationRule", spec) == [f"M2213 {P}.tls.credentialName"]
+    assert notes("DestinationRule", {**spec, "workloadSelector": selector}) == []
+
+
+def test_zones_of_a_region_are_not_told_apart_which_is_said():
+    setting: Tree = {"enabled": True, "minClusterSize": 1}
+    spec = policy(loadBalancer={"zoneAwareLbSetting": setting}, outlierDetection={})
+    place = f"{P}.loadBalancer.zoneAwareLbSetting"
+    assert notes("DestinationRule", spec) == [f"M2214 {place}"]
+    assert warnings("DestinationRule", spec) == [f"M1303 {place}.minClusterSize"]
+    assert faults("DestinationRule", policy(loadBalancer={"zoneAwareLbSetting": {"distribute": []}})) == [
+        f"M1101 {place}.distribute"
+    ]

@@ -14,13 +14,13 @@ _POLICIES = ("trafficPolicy", "subsets[].trafficPolicy")
 _PORT_POLICIES = tuple(f"{policy}.portLevelSettings[]" for policy in _POLICIES)
 
 
-def _everywhere(*paths: str) -> dict[str, str]:
-    return {f"{policy}.{path}": "" for policy in (*_POLICIES, *_PORT_POLICIES) for path in paths}
+def _everywhere(*paths: str, why: str) -> dict[str, str]:
+    return {f"{policy}.{path}": why for policy in (*_POLICIES, *_PORT_POLICIES) for path in paths}
 
 
 WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "DestinationRule": {
-        **_everywhere("loadBalancer.zoneAwareLbSetting"),
+        **_everywhere("loadBalancer.zoneAwareLbSetting.minClusterSize", why="zones of a region get equal shares"),
     },
     "WasmPlugin": {"verificationKey": "as in Istio"},
     "TrafficExtension": {"wasm.verificationKey": "as in Istio"},

@@ -5,10 +5,14 @@ Place:  model/traffic → [check/locality] → view/locality
 
 from collections.abc import Iterator
 
-from meltemi.core.check.report import at, error, warning
+from meltemi.core.check.report import at, error, note, warning
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
-from meltemi.core.model.traffic.destination_rule import LocalityLoadBalancerSetting, OutlierDetection
+from meltemi.core.model.traffic.destination_rule import (
+    LocalityLoadBalancerSetting,
+    OutlierDetection,
+    ZoneAwareLoadBalancerSetting,
+)
 
 TOPOLOGY_LABELS = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone")
 _ANY = ("*", "*", "*")
@@ -32,19 +36,20 @@ def check_locality(
 
 
 def check_zone_aware(
-    setting: LocalityLoadBalancerSetting | None, outlier: OutlierDetection | None, path: Path
+    setting: ZoneAwareLoadBalancerSetting | None, outlier: OutlierDetection | None, path: Path
 ) -> Iterator[Finding]:
-    """Failover only: Envoy sees to regions and zones by itself."""
+    """Failover only: regions and zones are seen to by themselves."""
     if setting is None:
         return
-    if setting.distribute:
-        yield error("M2205", at(path, "distribute"), "zone-aware routing distributes by itself", "remove it")
     for i, label in enumerate(setting.failover_priority):
         if label in TOPOLOGY_LABELS:
             yield error(
                 "M2205", at(path, "failoverPriority", i), f"{label!r} is seen to by zone-aware routing", "remove it"
             )
     yield from _check_failover(setting, outlier, path)
+    if setting.enabled is not False:
+        message = "the own region goes before others, but its zones get equal shares"
+        yield note("M2214", path, message, "see: meltemi code M2214")
 
 
 def _check_distribute(setting: LocalityLoadBalancerSetting, path: Path) -> Iterator[Finding]:
@@ -79,7 +84,7 @@ def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def _check_failover(
-    setting: LocalityLoadBalancerSetting, outlier: OutlierDetection | None, path: Path
+    setting: LocalityLoadBalancerSetting | ZoneAwareLoadBalancerSetting, outlier: OutlierDetection | None, path: Path
 ) -> Iterator[Finding]:
     if (setting.failover or setting.failover_priority) and outlier is None:
         tip = "add 'outlierDetection', which says when an endpoint is ill"

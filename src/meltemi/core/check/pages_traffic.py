@@ -181,6 +181,16 @@ DESTINATION_RULE: tuple[Page, ...] = (
         "Of a rule for all clients only gateways read `credentialName`; sidecars do of one with a `workloadSelector`.",
     ),
     (
+        "M2214",
+        "info",
+        "zones of a region",
+        (
+            "With `zoneAwareLbSetting` endpoints of the caller's region are preferred, and `failover` and\n"
+            "`failoverPriority` order the others. Within the region all zones get shares by their endpoints, as in\n"
+            "Istio where a proxy does not discover itself (`ISTIO_META_ENABLE_SELF_DISCOVERY`)."
+        ),
+    ),
+    (
         "M2212",
         "error",
         "weights by latency",

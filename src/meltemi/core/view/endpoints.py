@@ -3,18 +3,20 @@
 Place:  compose/registry, view/{traffic_policy,locality} → [view/endpoints] → envoy/endpoints, view/cluster
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import endpoints
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.registry.service import Endpoint
-from meltemi.core.model.traffic.destination_rule import LocalityLoadBalancerSetting
+from meltemi.core.model.traffic.destination_rule import LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting
 from meltemi.core.model.value import Value
-from meltemi.core.view.load_balancer import locality_setting
-from meltemi.core.view.locality import distance, mismatch, shares
+from meltemi.core.view.load_balancer import Preference, locality_setting
+from meltemi.core.view.locality import abroad, distance, mismatch, parts, shares
 from meltemi.core.view.traffic_policy import Aim, Policy, policy_for
 
+Rank = TypeVar("Rank", int, tuple[int, int])
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -39,13 +41,15 @@ class Group(Value, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...]
 
 
-def preference(e: Engine, aim: Aim) -> LocalityLoadBalancerSetting | None:
+def preference(e: Engine, aim: Aim) -> Preference | None:
     """The setting by which localities are told apart; None where all are alike.
 
-    Shares are always kept; to fail over needs to know who fails, so outlier detection.
+    Shares and the own region are always kept; to fail over needs to know who fails, so outlier detection.
     """
     policy = e.get(policy_for, aim)
     found = locality_setting(policy.load_balancer, mesh(e))
+    if isinstance(found, ZoneAwareLoadBalancerSetting):
+        return found
     if found is None or not (found.distribute or policy.outlier_detection is not None):
         return None
     return found
@@ -58,6 +62,8 @@ def from_of(e: Engine, aim: Aim, client: From) -> From:
         return NOWHERE
     names = {written.partition("=")[0] for written in setting.failover_priority}
     labels = tuple(pair for pair in client.labels if pair[0] in names)
+    if isinstance(setting, ZoneAwareLoadBalancerSetting):
+        return From(locality=parts(client.locality)[0], labels=labels)
     return From(locality="" if setting.failover_priority else client.locality, labels=labels)
 
 
@@ -69,6 +75,8 @@ def assignment(e: Engine, aim: Aim, client: From) -> tuple[Group, ...]:
     groups = _by_locality(chosen)
     if setting is None:
         return tuple(_group(name, found) for name, found in groups.items())
+    if isinstance(setting, ZoneAwareLoadBalancerSetting):
+        return _by_region(setting, client, chosen)
     if setting.distribute:
         return _distributed(setting, client, groups)
     if setting.failover_priority:
@@ -91,7 +99,7 @@ def _by_locality(found: tuple[Endpoint, ...]) -> Mapping[str, tuple[Endpoint, ..
     return {name: tuple(groups[name]) for name in sorted(groups)}
 
 
-def _ranks(values: Iterable[int]) -> dict[int, int]:
+def _ranks(values: Iterable[Rank]) -> dict[Rank, int]:
     """Distances as priorities without gaps, which Envoy refuses."""
     return {v: i for i, v in enumerate(sorted(set(values)))}
 
@@ -112,7 +120,21 @@ def _distributed(
 
 def _by_labels(setting: LocalityLoadBalancerSetting, client: From, found: tuple[Endpoint, ...]) -> tuple[Group, ...]:
     mine = dict(client.labels)
-    far = [mismatch(setting.failover_priority, mine, dict(x.labels)) for x in found]
+    return _tiers(found, [mismatch(setting.failover_priority, mine, dict(x.labels)) for x in found])
+
+
+def _by_region(setting: ZoneAwareLoadBalancerSetting, client: From, found: tuple[Endpoint, ...]) -> tuple[Group, ...]:
+    """By labels first, and among those that are alike in them by region."""
+    mine = dict(client.labels)
+    far = [
+        (mismatch(setting.failover_priority, mine, dict(x.labels)), abroad(setting, client.locality, x.locality))
+        for x in found
+    ]
+    return _tiers(found, far)
+
+
+def _tiers(found: tuple[Endpoint, ...], far: Sequence[Rank]) -> tuple[Group, ...]:
+    """A priority for each distance, and in it a group for each locality."""
     ranks = _ranks(far)
     groups: dict[tuple[int, str], list[Endpoint]] = {}
     for x, value in zip(found, far, strict=True):

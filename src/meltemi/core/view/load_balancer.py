@@ -12,6 +12,7 @@ from meltemi.core.model.traffic.destination_rule import (
     LoadBalancerSettings,
     LocalityLoadBalancerSetting,
     SimpleLB,
+    ZoneAwareLoadBalancerSetting,
 )
 from meltemi.core.model.units import Percent, Seconds
 from meltemi.core.model.value import Value
@@ -100,8 +101,14 @@ def _warmup(written: LoadBalancerSettings) -> Warmup | None:
     return None
 
 
-def locality_setting(written: LoadBalancerSettings | None, settings: MeshConfig) -> LocalityLoadBalancerSetting | None:
+Preference = LocalityLoadBalancerSetting | ZoneAwareLoadBalancerSetting
+
+
+def locality_setting(written: LoadBalancerSettings | None, settings: MeshConfig) -> Preference | None:
     """Preference among localities, a host's own before the mesh's; None where it is turned off."""
+    zones = written.zone_aware_lb_setting if written else None
+    if zones is not None and zones.enabled is not False:
+        return zones
     own = written.locality_lb_setting if written else None
     if own is not None:
         return own if own.enabled is not False else None

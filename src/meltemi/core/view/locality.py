@@ -1,10 +1,11 @@
 """Which localities are preferred, for a client in one of them.
 
 Place:  view/load_balancer → [view/locality] → view/endpoints
-Source: Istio, "Locality Load Balancing"; "Destination Rule", message LocalityLoadBalancerSetting
+Source: Istio, "Locality Load Balancing"; "Destination Rule", messages LocalityLoadBalancerSetting and
+        ZoneAwareLoadBalancerSetting
 """
 
-from meltemi.core.model.traffic.destination_rule import LocalityLoadBalancerSetting
+from meltemi.core.model.traffic.destination_rule import LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting
 
 LEVELS = 3
 """Region, zone, subzone."""
@@ -46,6 +47,15 @@ def distance(setting: LocalityLoadBalancerSetting, client: str, other: str) -> i
             return LEVELS - level
     target = next((f.to for f in setting.failover if f.from_ == mine[0]), "")
     return LEVELS if not target or theirs[0] == target else LEVELS + 1
+
+
+def abroad(setting: ZoneAwareLoadBalancerSetting, client: str, other: str) -> int:
+    """How far a region is: 0 the same, 1 the one to fail over to, or any other where none is said, then the rest."""
+    mine, theirs = parts(client)[0], parts(other)[0]
+    if not mine or mine == theirs:
+        return 0
+    target = next((f.to for f in setting.failover if f.from_ == mine), theirs)
+    return 1 if theirs == target else 2
 
 
 def mismatch(priority: tuple[str, ...], client: dict[str, str], other: dict[str, str]) -> int:

@@ -107,5 +107,5 @@ def failover_labels(e: Engine, key: Key) -> frozenset[str]:
     policies = (spec.traffic_policy, *(s.traffic_policy for s in spec.subsets))
     balancers = [p.load_balancer for p in policies if p]
     balancers += [own.load_balancer for p in policies if p for own in p.port_level_settings]
-    settings = (b.locality_lb_setting for b in balancers if b)
+    settings = [one for b in balancers if b for one in (b.locality_lb_setting, b.zone_aware_lb_setting)]
     return frozenset(written.partition("=")[0] for s in settings if s for written in s.failover_priority)

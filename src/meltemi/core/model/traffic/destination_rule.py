@@ -104,6 +104,18 @@ class LocalityLoadBalancerSetting(Value, frozen=True, kw_only=True):
     """None is the mesh's setting, which is on."""
 
 
+class ZoneAwareLoadBalancerSetting(Value, frozen=True, kw_only=True):
+    """The own region before others, and in it the own zone as far as it can bear."""
+
+    enabled: bool | None = None
+    """None is on, where the setting is written."""
+    failover: tuple[LocalityFailover, ...] = ()
+    failover_priority: tuple[str, ...] = ()
+    """As in LocalityLoadBalancerSetting; regions are told apart among endpoints that are alike in this."""
+    min_cluster_size: int | None = None
+    """Endpoints in the region below which zones are not told apart; None is 6."""
+
+
 class WarmupConfiguration(Value, frozen=True, kw_only=True):
     """New endpoints get traffic slowly."""
 
@@ -123,8 +135,8 @@ class LoadBalancerSettings(Value, frozen=True, kw_only=True):
     simple: SimpleLB | None = None
     consistent_hash: ConsistentHashLB | None = None
     locality_lb_setting: LocalityLoadBalancerSetting | None = None
-    zone_aware_lb_setting: LocalityLoadBalancerSetting | None = None
-    """Envoy's zone-aware routing, instead of `locality_lb_setting`; without `distribute`."""
+    zone_aware_lb_setting: ZoneAwareLoadBalancerSetting | None = None
+    """Instead of `locality_lb_setting`."""
     warmup_duration_secs: Seconds | None = None
     """Deprecated form of `warmup.duration`."""
     warmup: WarmupConfiguration | None = None
