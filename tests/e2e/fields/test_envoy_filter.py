@@ -429,6 +429,39 @@ def test_a_patch_that_envoy_refuses_is_taken_back_alone(world: World) -> None:
     assert told(world.mesh) == []
 
 
+PROVIDED = "type: STATIC, lb_policy: CLUSTER_PROVIDED"
+"""Sound by itself; such a cluster has no endpoints that could be provided."""
+PLAIN = f"routeConfiguration: {{vhost: {{name: '{ECHO}:80'}}}}"
+REFUSED = {
+    "added cluster": ("CLUSTER", "", "ADD", f"name: mine, {PROVIDED}"),
+    "merged cluster": ("CLUSTER", f"cluster: {{service: {ECHO}, portNumber: 80}}", "MERGE", PROVIDED),
+    "added listener": (
+        "LISTENER",
+        "",
+        "ADD",
+        "name: mine, address: {socket_address: {address: nobody, port_value: 1}}",
+    ),
+    "merged listener": ("LISTENER", "listener: {portNumber: 7000}", "MERGE", "listener_filters: [{name: nobody}]"),
+    "filter of bytes": ("NETWORK_FILTER", "listener: {portNumber: 7000}", "INSERT_FIRST", "name: nobody"),
+    "virtual host": ("VIRTUAL_HOST", PLAIN, "MERGE", "domains: [bare]"),
+    "added route": ("HTTP_ROUTE", PLAIN, "ADD", "match: {safe_regex: {regex: '['}}, redirect: {}"),
+}
+
+
+@pytest.mark.parametrize("broken", REFUSED.values(), ids=REFUSED)
+def test_whatever_is_refused_is_taken_back_alone(world: World, broken: tuple[str, str, str, str]) -> None:
+    world.apply("EnvoyFilter", "test", CLIENT, version="v1alpha3")  # for its end
+    sound = patch("HTTP_FILTER", "context: SIDECAR_OUTBOUND", "ADD", lua("sound"))
+    apply_to, match, operation, value = broken
+    text = f"apiVersion: networking.istio.io/v1alpha3\nkind: {EF}\nmetadata: {{name: test}}\nspec:\n"
+    lines = f"  configPatches:\n  - {patch(apply_to, match, operation, value)}\n  - {sound}\n"
+    world.mesh.run("apply", "-f", "-", text=f"{text}  {CLIENT}{lines}")
+
+    assert eventually(lambda: told(world.mesh) == [("M9001", "spec.configPatches[0]")], 20)
+    assert marks(world.client.seen("echo")) == ["sound"]
+    assert world.client.line("echo", 7000).endswith("hello")
+
+
 def _restart(mesh: Mesh) -> None:
     file = mesh.state / "control-plane.pid"
     old = file.read_text()

@@ -12,6 +12,7 @@ from meltemi.core.model.proxy import Proxy
 from meltemi.core.model.resource import ResourceType
 from meltemi.core.model.traffic.envoy_filter import ApplyTo, Operation
 from meltemi.core.pipeline.bootstrap import bootstrap_text
+from meltemi.core.pipeline.findings import findings
 from meshes import mesh_of
 from unit.envoy.test_patch import (
     CORS,
@@ -27,6 +28,7 @@ from unit.envoy.test_patch import (
     compiled,
     envoy_filter,
 )
+from unit.pipeline.test_patched import pod
 
 Found = dict[tuple[ResourceType, str], Tree]
 TCP_PROXY = "envoy.filters.network.tcp_proxy"
@@ -263,6 +265,36 @@ def test_what_finds_nothing_is_told(field: str) -> None:
     text = envoy_filter(change("HTTP_FILTER", written(field, TOLD[field]), "INSERT_FIRST", SCRIPT))
 
     assert "M2706" in codes(text)
+
+
+ASKING = ("kept", "renamed", "gone", "booted", "before", "after")
+# fmt: off
+NOWHERE = {
+    ApplyTo.LISTENER:            "listener: {name: x}",
+    ApplyTo.FILTER_CHAIN:        "listener: {filterChain: {name: x}}",
+    ApplyTo.NETWORK_FILTER:      "listener: {filterChain: {filter: {name: x}}}",
+    ApplyTo.HTTP_FILTER:         f"listener: {{filterChain: {{filter: {{name: {MANAGER}, subFilter: {{name: x}}}}}}}}",
+    ApplyTo.LISTENER_FILTER:     "listener: {listenerFilter: x}",
+    ApplyTo.ROUTE_CONFIGURATION: "routeConfiguration: {name: x}",
+    ApplyTo.VIRTUAL_HOST:        "routeConfiguration: {vhost: {name: x}}",
+    ApplyTo.HTTP_ROUTE:          "routeConfiguration: {vhost: {route: {name: x}}}",
+    ApplyTo.CLUSTER:             "cluster: {name: x}",
+    ApplyTo.EXTENSION_CONFIG:    "context: GATEWAY",
+    ApplyTo.BOOTSTRAP:           "context: GATEWAY",
+}
+# fmt: on
+
+
+@pytest.mark.parametrize(("apply_to", "match"), NOWHERE.items(), ids=NOWHERE)
+def test_a_patch_that_meets_nothing_is_told(apply_to: ApplyTo, match: str) -> None:
+    """For a sidecar, by each operation that asks where, which ADD and INSERT_FIRST do not."""
+    value = SUBJECTS[apply_to][2]
+    asking = [how for to, how, what in CASES if to is apply_to and what in ASKING]
+    operations = asking or [Operation.ADD]
+    patches = (change(apply_to, match, how, "" if how is Operation.REMOVE else value) for how in operations)
+    found = findings(mesh_of(MESH + pod("p") + envoy_filter(*patches)))
+
+    assert [f.code for f in found if f.code.startswith("M27")] == ["M2708"] * len(operations)
 
 
 def test_a_later_filter_is_merged_too() -> None:
