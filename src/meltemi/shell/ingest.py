@@ -95,8 +95,9 @@ class Ingest:
     def _apply(self, batch: Batch) -> None:
         if batch.restart:
             self._replayed = set()
-        for change in batch.changes:
-            self._take(change)
+        with self._measures.stage("check"):
+            for change in batch.changes:
+                self._take(change)
         if batch.complete and self._replayed is not None:
             for key in {key for keys in self._keys.values() for key in keys} - self._replayed:
                 self._drop(key)

@@ -7,7 +7,9 @@ One process may hold several control planes (tests do), so nothing here is globa
 """
 
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
@@ -26,6 +28,11 @@ TYPES = {
     ResourceType.VIRTUAL_HOST: "vhds",
 }
 """As Istio's label `type` names them."""
+STAGES = ("check", "derive", "offer", "scope", "enter", "step")
+"""A burst's documents are read and checked; cells are derived; lists and bodies go into offers; proxies' scopes are
+looked at. Of a proxy that connects: what its scope gets. Of every stream: what it does about a change or a request."""
+_UPDATES = {"EndpointSlice": "eds", "Service": "svc"}
+"""Istio's words for what comes; it has none for the rest of Kubernetes."""
 _SPANS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 5, 10, 20, 30)
 """Seconds: from a thousandth, where a push costs that little, to Istio's last bound."""
 _SIZES = (1e3, 1e4, 1e5, 1e6, 4e6, 1e7, 4e7)
@@ -49,7 +56,14 @@ class Measures:
         self._converged = self._histogram(
             "pilot_proxy_convergence_time", "Seconds from a change until a proxy had answered for all of it."
         )
-        self._pushed = self._histogram("pilot_xds_push_time", "Seconds to derive a change and tell all streams.")
+        joined = self._histogram("pilot_xds_push_time", "Seconds to put a response together.", "type")
+        self._joined = {kind: joined.labels(name) for kind, name in TYPES.items()}
+        self._settled = self._histogram("meltemi_settle_time", "Seconds to derive a change and tell all streams.")
+        self._queue = self._histogram("pilot_proxy_queue_time", "Seconds until a stream looked at a change.")
+        stages = self._counter("meltemi_stage_seconds", "Seconds spent in a stage of the work.", "stage")
+        self._stages = {name: stages.labels(name) for name in STAGES}
+        self._faults = self._counter("pilot_total_xds_internal_errors", "Times that something could not be derived.")
+        self._updates = self._counter("pilot_inbound_updates", "Changes that were received.", "type")
         self._gathered = self._histogram("pilot_debounce_time", "Seconds that a burst of changes was gathered.")
         self._config = self._counter("pilot_k8s_cfg_events", "Changes of the mesh's own kinds.", "type", "event")
         self._registered = self._counter("pilot_k8s_reg_events", "Changes of Kubernetes' kinds.", "type", "event")
@@ -61,6 +75,7 @@ class Measures:
         """The store told a change: `add`, `update` or `delete`."""
         counter = self._config if group.endswith("istio.io") else self._registered
         counter.labels(kind, event).inc()
+        self._updates.labels("config" if counter is self._config else _UPDATES.get(kind, "kube")).inc()
 
     def gathering(self, now: float) -> None:
         """A burst begins."""
@@ -79,8 +94,25 @@ class Measures:
 
     def settled(self, took: float) -> None:
         """A change was derived and told."""
-        self._pushed.observe(took)
+        self._settled.observe(took)
         self._began = None
+
+    @contextmanager
+    def stage(self, name: str) -> Generator[None]:
+        """Around the work of a stage, one of `STAGES`. No stage stands within another."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._stages[name].inc(time.monotonic() - start)
+
+    def failed(self) -> None:
+        """A fault of ours: something could not be derived."""
+        self._faults.inc()
+
+    def queued(self, took: float) -> None:
+        """A stream looks at the changes that it was told of."""
+        self._queue.observe(took)
 
     def converged(self, took: float) -> None:
         """A proxy has answered for all that it was told."""
@@ -90,9 +122,10 @@ class Measures:
         """A proxy refused a resource."""
         self._rejects[kind].inc()
 
-    def sent(self, kind: ResourceType, size: int) -> None:
-        """A response is on its way to a proxy."""
+    def sent(self, kind: ResourceType, size: int, took: float) -> None:
+        """A response is on its way to a proxy; seconds that it took to put together."""
         self._pushes[kind].inc()
+        self._joined[kind].observe(took)
         self._sent[kind].inc(size)
         self._size[kind].observe(size)
 

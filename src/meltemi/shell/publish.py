@@ -27,6 +27,7 @@ from meltemi.core.xds.events import Refused, Request
 from meltemi.core.xds.refusals import Refusals
 from meltemi.ports.calls import CallMemory
 from meltemi.ports.refusals import RefusalMemory
+from meltemi.shell.arrivals import Arrivals
 from meltemi.shell.left_out import LeftOut, left_out
 from meltemi.shell.measures import Measures
 from meltemi.shell.session import ScopeHolder, Session, proxy_of, refusal
@@ -78,6 +79,8 @@ class Publisher:
         self._engine = engine
         self._measures = measures or Measures()
         self._measures.gauge("pilot_xds", "Proxies that are connected.", lambda: len(self._sessions), version=VERSION)
+        self._arrivals = Arrivals()
+        self._measures.gauge("meltemi_xds_waiting", "Proxies that wait for their turn.", lambda: self._arrivals.waiting)
         self._measures.gauge("meltemi_scopes", "Kinds of proxies that get something of their own.", self._scopes)
         self._measures.gauge("meltemi_cells", "Derived values that are remembered.", lambda: len(engine))
         self._derive = derivations
@@ -113,15 +116,18 @@ class Publisher:
         for holder in self._holders.values():
             if all(session.current() for session in holder.sessions):
                 holder.offer.answered()
-        changed = self._engine.settle()
+        with self._measures.stage("derive"):
+            changed = self._engine.settle()
         before, self._failures = self._failures, {}
         for cell, problem in self._engine.failed.items():
             self._failed(cell, problem, before)
-        for holder in list(self._holders.values()):
-            self._relist(holder, changed, before)
-        self._rebody(changed)
-        for session in list(self._sessions):
-            self._rescope(session)
+        with self._measures.stage("offer"):
+            for holder in list(self._holders.values()):
+                self._relist(holder, changed, before)
+            self._rebody(changed)
+        with self._measures.stage("scope"):
+            for session in list(self._sessions):
+                self._rescope(session)
         self._remember()
         self._revision = max(self._revision, revision)
         self._measures.settled(time.monotonic() - start)
@@ -140,9 +146,21 @@ class Publisher:
     async def connect(self, identity: Identity, node: Mapping[str, Any]) -> Handle:
         """A stream begins. Waits until the mesh is known completely: a restart must not take the world away."""
         await self._complete.wait()
+        leave = await self._arrivals.enter()
         proxy = identity() or proxy_of(node)
-        holder = self._enter(proxy)
-        session = Session(proxy, holder, told=self._revision, answered=self.answered, refused=self._refuse,
+        try:
+            with self._measures.stage("enter"):
+                holder = self._enter(proxy)
+        except Exception:
+            leave()
+            raise
+
+        def answered() -> None:
+            if session.current():
+                leave()
+            self.answered()
+
+        session = Session(proxy, holder, told=self._revision, answered=answered, refused=self._refuse,
             asked=self._ask, measures=self._measures)  # fmt: skip
         holder.sessions.add(session)
         self._remember()
@@ -151,6 +169,7 @@ class Publisher:
         log.info("connected", proxy=proxy.id)
 
         def close() -> None:
+            leave()
             del self._sessions[session], self._left_out[session]
             session.stream.close()
             self._engine.unwatch(self._derive.scope_of, session.proxy)
@@ -230,6 +249,7 @@ class Publisher:
 
     def _failed(self, cell: Cell, problem: Exception, before: Mapping[Cell, str]) -> None:
         """Everything else goes on; what the cell stood for stays as it was."""
+        self._measures.failed()
         self._failures[cell] = f"{type(problem).__name__}: {problem}"
         if before.get(cell) != self._failures[cell]:
             log.error("could not be derived", function=cell[0].__name__, args=cell[1], exc_info=problem)

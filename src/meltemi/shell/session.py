@@ -4,6 +4,7 @@ Place:  shell/publish → [session] around core/xds/stream → servers/xds
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -73,6 +74,8 @@ class Session:
         self._since: float | None = None
         """When the first change came of those that the proxy has not answered for."""
         self._asked = asked
+        self._queued: float | None = None
+        """When the first change came of those that the stream has not looked at."""
         self._outbox: list[Send] = []
         self._changed: Names = frozenset()
         self._moved = False
@@ -83,7 +86,8 @@ class Session:
         self._take_changes()
         if request.type is ResourceType.VIRTUAL_HOST and request.subscribe:
             self._asked(self.holder, request)
-        self._carry_out(self.stream.on_request(request, _now()))
+        with self._measures.stage("step"):
+            self._carry_out(self.stream.on_request(request, _now()))
         if self.stream.wake_at is not None:
             self._wake.set()  # who sleeps in `responses` may sleep longer than the stream may now
         if self._since is not None and self.current():
@@ -96,6 +100,7 @@ class Session:
         self.told = revision
         self._since = self._measures.began(_now()) if self._since is None else self._since
         self._changed = self._changed | changed if self._changed else changed
+        self._queued = self._queued or _now()
         self._wake.set()
 
     def move(self, holder: ScopeHolder, revision: int) -> None:
@@ -104,6 +109,7 @@ class Session:
         self.told = revision
         self._since = self._measures.began(_now()) if self._since is None else self._since
         self._moved = True
+        self._queued = self._queued or _now()
         self._wake.set()
 
     async def responses(self) -> list[bytes]:
@@ -114,11 +120,14 @@ class Session:
             self._carry_out(self.stream.on_time(_now()))
             if self._outbox:
                 taken, self._outbox = self._outbox, []
-                written = [response(send) for send in taken]
-                for send, one in zip(taken, written, strict=True):
-                    self._measures.sent(send.type, len(one))
-                return written
+                return [self._joined(send) for send in taken]
             await self._sleep()
+
+    def _joined(self, send: Send) -> bytes:
+        start = time.monotonic()
+        joined = response(send)
+        self._measures.sent(send.type, len(joined), time.monotonic() - start)
+        return joined
 
     def current(self) -> bool:
         """Whether the proxy has answered for all that it is offered."""
@@ -160,11 +169,17 @@ class Session:
 
     def _take_changes(self) -> None:
         changed, self._changed = self._changed, frozenset()
-        if self._moved:
-            self._moved = False
-            self._carry_out(self.stream.on_offer(self.holder.cohort, _now()))
-        elif changed:
-            self._carry_out(self.stream.on_change(changed, _now()))
+        if not self._moved and not changed:
+            return
+        if self._queued is not None:
+            self._measures.queued(_now() - self._queued)
+            self._queued = None
+        with self._measures.stage("step"):
+            if self._moved:
+                self._moved = False
+                self._carry_out(self.stream.on_offer(self.holder.cohort, _now()))
+            else:
+                self._carry_out(self.stream.on_change(changed, _now()))
 
     def _carry_out(self, effects: Sequence[Effect]) -> None:
         for effect in effects:

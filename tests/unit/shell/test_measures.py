@@ -90,9 +90,18 @@ def test_what_is_sent_and_answered_is_counted_under_istios_names() -> None:
     assert all(found["pilot_xds_pushes", kind] >= 1 for kind in kinds)
     assert sum(value for (name, _), value in found.items() if name == "meltemi_xds_sent_bytes") == size
     assert found["pilot_proxy_convergence_time_count", ""] == 1  # connecting is no change
-    assert found["pilot_xds_push_time_count", ""] == 2
+    assert all(found["pilot_xds_push_time_count", kind] == found["pilot_xds_pushes", kind] for kind in kinds)
+    assert found["meltemi_settle_time_count", ""] == 2
+    assert found["pilot_proxy_queue_time_count", ""] == 1
+    assert found["pilot_total_xds_internal_errors", ""] == 0
     assert found["pilot_xds", ""] == 1
     assert found["meltemi_cells", ""] > 10
+
+
+def test_stages_are_timed() -> None:
+    _, _, measures, _, _ = play()
+    told = re.findall(r'^meltemi_stage_seconds{stage="(\w+)"} (\S+)$', measures.text().decode(), re.MULTILINE)
+    assert {stage for stage, seconds in told if float(seconds) > 0} == {"derive", "offer", "scope", "enter", "step"}
 
 
 def test_refusals_are_counted() -> None:
