@@ -1,4 +1,5 @@
-"""`python -m bench [SERVICES…]`: measure and print docs/reference/performance.md. `… crowd`: a crowd alone.
+"""`python -m bench [SERVICES…]`: measure and print docs/reference/performance.md. `… crowd`, `… churn`:
+a crowd alone.
 
 Place:  bench · bench/{compile,push,certificates,hops,rules,convergence,crowd,random_checks,validating} → Markdown
 """
@@ -12,6 +13,7 @@ import structlog
 
 from bench import certificates, convergence, hops, push, random_checks, rules, validating
 from bench import compile as compiling
+from bench.crowd import churn
 from bench.crowd import command as crowd
 from bench.measure import table
 
@@ -93,6 +95,8 @@ def main() -> None:
     """Arguments are the sizes of meshes to compile; changes are measured in the last one."""
     if sys.argv[1:2] == ["crowd"]:
         crowd.main(sys.argv[2:])
+    if sys.argv[1:2] == ["churn"]:
+        churn.main(sys.argv[2:])
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     sizes = [int(one) for one in sys.argv[1:]] or [100, 1000]
     compiled = [compiling.measure(size) for size in sizes]

@@ -18,9 +18,12 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from bench.crowd.world import NAMESPACES
-from meltemi.shell.client import Client
+from meltemi.core.model.kinds import kind_or_unknown
+from meltemi.shell.client import Client, UnreachableError
 
 SOURCES = Path(__file__).parents[1] / "xdsload"
+PATIENCE = 60.0
+"""Seconds until a control plane answers."""
 _TICK = os.sysconf("SC_CLK_TCK")
 Told = dict[str, Any]
 
@@ -38,8 +41,15 @@ class Spent:
 
     def memory(self) -> float:
         """The most that it held, in MB."""
+        return self._status("VmHWM")
+
+    def now(self) -> float:
+        """What it holds, in MB."""
+        return self._status("VmRSS")
+
+    def _status(self, name: str) -> float:
         lines = dict(line.split(":", 1) for line in Path(f"/proc/{self.pid}/status").read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) / 1000
+        return int(lines[name].split()[0]) / 1000
 
 
 class Crowd:
@@ -80,7 +90,18 @@ def control_plane(state: Path, port: int) -> Generator[tuple[Client, Spent]]:
         (state / "control-plane.log").open("a") as log,
         _running([sys.executable, "-m", "meltemi.apps.control_plane", "--state", str(state)], port, log) as pid,
     ):
-        yield Client(state / "api.sock"), Spent(pid)
+        client = Client(state / "api.sock")
+        _until_answering(client)
+        yield client, Spent(pid)
+
+
+def delete(client: Client, tree: Any) -> None:
+    """One object, by its own words."""
+    group, _, version = tree["apiVersion"].rpartition("/")
+    kind = kind_or_unknown(group, tree["kind"], version)
+    root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+    about = tree["metadata"]
+    client.call("DELETE", f"{root}/namespaces/{about['namespace']}/{kind.plural}/{about['name']}")
 
 
 @contextmanager
@@ -133,6 +154,20 @@ def _until_listening(port: int, process: "subprocess.Popen[bytes]") -> None:
         else:
             return
     raise RuntimeError(f"{process.args} has ended")
+
+
+def _until_answering(client: Client) -> None:
+    """Its API is there a little later than its port."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            client.get("/meltemi/v1/proxies")
+        except UnreachableError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _ask(port: int, page: str, query: dict[str, object]) -> Told:

@@ -3,6 +3,7 @@
 Place:  bench/crowd · processes → [steps] → rows of the table
 """
 
+import os
 import statistics
 import tempfile
 import time
@@ -16,8 +17,7 @@ from typing import Any
 import msgspec
 
 from bench.crowd import world
-from bench.crowd.processes import Crowd, control_plane, crowd, floor, send
-from meltemi.core.model.kinds import kind_or_unknown
+from bench.crowd.processes import Crowd, control_plane, crowd, delete, floor, send
 
 ROUNDS = 10
 """Of the small changes: the mean of CPU and bytes, the median of times."""
@@ -28,7 +28,10 @@ QUIET = 700
 REMOVED = 5000
 """The same where clusters go: they stay as long as a request under way may need them."""
 WRITERS = 4
-PORT, CONTROL, FLOOR_PORT, FLOOR_CONTROL = 15310, 15311, 15312, 15313
+PORT, CONTROL, FLOOR_PORT, FLOOR_CONTROL = (
+    15310 + 10 * int(os.environ.get("MELTEMI_TEST_SLOT", "0")) + one for one in range(4)
+)
+"""Measurements on one machine at the same time have slots, as tests do."""
 MERGE = "application/merge-patch+json"
 CHANGES: tuple[tuple[str, str, str, Callable[[int], object]], ...] = (
     (
@@ -193,14 +196,7 @@ class _Run:
     def _delete(self, trees: Sequence[Any]) -> None:
         """One after the other, as it is done where a namespace goes."""
         with ThreadPoolExecutor(WRITERS) as writers:
-            list(writers.map(self._delete_one, trees))
-
-    def _delete_one(self, tree: Any) -> None:
-        group, _, version = tree["apiVersion"].rpartition("/")
-        kind = kind_or_unknown(group, tree["kind"], version)
-        root = f"/apis/{group}/{version}" if group else f"/api/{version}"
-        about = tree["metadata"]
-        self._client.call("DELETE", f"{root}/namespaces/{about['namespace']}/{kind.plural}/{about['name']}")
+            list(writers.map(partial(delete, self._client), trees))
 
 
 def _floor(steps: Sequence[Step], programs: tuple[Path, Path], recorded: Path, streams: int) -> None:

@@ -22,11 +22,12 @@ def namespaces() -> list[Tree]:
 
 def objects(services: int, of: Sequence[str] = NAMESPACES) -> list[Tree]:
     """Everything that is in these namespaces."""
-    found: list[Tree] = []
-    for i in range(services):
-        if namespace(i) in of:
-            found += [_service(i), endpoint_slice(i)] + ([_rule(i), routes(i)] if i < RULED else [])
-    return found
+    return [tree for i in range(services) if namespace(i) in of for tree in service(i)]
+
+
+def service(i: int) -> list[Tree]:
+    """Service i and all that belongs to it."""
+    return [_service(i), endpoint_slice(i)] + ([_rule(i), routes(i)] if i < RULED else [])
 
 
 def namespace(i: int) -> str:
