@@ -71,16 +71,16 @@ class Authority:
         identity = ServerIdentity(self._authorities, server_names(self._settings.cluster_domain), now)
         if port := self._settings.xds_tls_port:
             admit = self.service.admission(doors.behind)
-            credentials = identity.credentials(mutual=True)
-            await server.open_tls(f"0.0.0.0:{port}", credentials, admit, self.service.at_mutual_tls())
+            secure = identity.secure(mutual=True)
+            await server.open_tls("0.0.0.0", port, secure, admit, self.service.at_mutual_tls())
         if not (port := self._settings.ca_port):
             yield
             return
-        certificates, _ = await serve_tls(f"0.0.0.0:{port}", identity.credentials(mutual=False), self.service.at_tls())
+        certificates, _ = await serve_tls("0.0.0.0", port, identity.secure(mutual=False), self.service.at_tls())
         try:
             yield
         finally:
-            await certificates.stop(None)
+            await certificates.stop()
 
     async def _policy(self) -> Policy:
         mesh = await self._mesh.current()

@@ -6,14 +6,10 @@ URLs to lists of resources in protobuf JSON.
 
 import asyncio
 import json
-import os
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import grpc
-import grpc.aio
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
@@ -22,6 +18,9 @@ from envoy.extensions.filters.network.tcp_proxy.v3 import tcp_proxy_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 from envoy.service.runtime.v3 import rtds_pb2
 from google.protobuf import any_pb2, json_format
+
+from meltemi.shell.rpc.call import Call, Method
+from meltemi.shell.rpc.server import RpcServer
 
 # Anys in the JSON are resolved among imported modules.
 MESSAGES: dict[str, Any] = {
@@ -43,37 +42,23 @@ def answer(url: str, bodies: list[dict[str, object]]) -> discovery_pb2.DeltaDisc
     return response
 
 
-def handler(given: dict[str, list[dict[str, object]]]) -> Any:
-    async def stream(asked: AsyncIterator[Any], _context: object) -> AsyncIterator[Any]:
+def method(given: dict[str, list[dict[str, object]]]) -> Method:
+    async def stream(call: Call) -> None:
         seen: set[str] = set()
-        async for request in asked:
-            if request.type_url not in seen:
-                seen.add(request.type_url)
-                yield answer(request.type_url, given.get(request.type_url, []))
+        while (data := await call.read()) is not None:
+            url = discovery_pb2.DeltaDiscoveryRequest.FromString(data).type_url
+            if url not in seen:
+                seen.add(url)
+                await call.write(answer(url, given.get(url, [])).SerializeToString())
 
-    return grpc.stream_stream_rpc_method_handler(
-        stream,
-        request_deserializer=discovery_pb2.DeltaDiscoveryRequest.FromString,
-        response_serializer=discovery_pb2.DeltaDiscoveryResponse.SerializeToString,
-    )
+    return stream
 
 
-class Service(grpc.GenericRpcHandler):
-    def __init__(self, given: dict[str, list[dict[str, object]]]) -> None:
-        self._handler = handler(given)
-
-    def service(self, handler_call_details: Any) -> Any:
-        return self._handler if handler_call_details.method == METHOD else None
-
-
-async def main(socket: str, given: dict[str, list[dict[str, object]]]) -> None:
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers((Service(given),))
-    server.add_insecure_port(f"unix:{socket}")
-    await server.start()
-    os.chmod(socket, 0o666)  # noqa: PTH101 -- the proxy is another user
-    await server.wait_for_termination()
+async def main(socket: Path, given: dict[str, list[dict[str, object]]]) -> None:
+    server = RpcServer({METHOD: method(given)})
+    server.listen_unix(socket, lambda: socket.chmod(0o666))  # the proxy is another user
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], json.loads(Path(sys.argv[2]).read_text())))
+    asyncio.run(main(Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text())))

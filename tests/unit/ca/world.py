@@ -181,14 +181,14 @@ async def world(folder: Path) -> AsyncGenerator[World]:
 @asynccontextmanager
 async def tls_ports(one: World) -> AsyncGenerator[tuple[int, int]]:
     """The port for certificates by token, and the one for xDS over mutual TLS."""
-    server, port = await serve_tls("127.0.0.1:0", one.tls.credentials(mutual=False), one.service.at_tls())
+    server, port = await serve_tls("127.0.0.1", 0, one.tls.secure(mutual=False), one.service.at_tls())
     mutual = await one.server.open_tls(
-        "127.0.0.1:0", one.tls.credentials(mutual=True), one.service.admission(one.behind), one.service.at_mutual_tls()
+        "127.0.0.1", 0, one.tls.secure(mutual=True), one.service.admission(one.behind), one.service.at_mutual_tls()
     )
     try:
         yield port, mutual
     finally:
-        await server.stop(None)
+        await server.stop()
 
 
 async def create(

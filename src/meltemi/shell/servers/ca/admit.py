@@ -6,23 +6,16 @@ Place:  servers/ca · a verified certificate, a node id → [admit] → servers/
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import grpc.aio
 from cryptography import x509
 
 from meltemi.core.identity.refusal import Refusal, unproven
 from meltemi.core.identity.spiffe import Identity
 from meltemi.core.model.proxy import Proxy
+from meltemi.shell.rpc.call import Call
 from meltemi.shell.servers.ca.callers import Callers, Directory
 
-Context = grpc.aio.ServicerContext[bytes, bytes]
 Behind = Callable[[str, str], Callable[[], Proxy | None]]
 """(namespace, pod) → who the proxy of that pod is, now; None where it has none."""
-
-
-def peer_certificate(context: Context) -> bytes | None:
-    """PEM of the certificate that the connection has verified; None where there was none."""
-    found = context.auth_context().get("x509_pem_cert") or ()
-    return next(iter(found), None)
 
 
 class Admission:
@@ -33,9 +26,9 @@ class Admission:
         self._directory = directory
         self._behind = behind
 
-    async def __call__(self, context: Context, node: Mapping[str, Any]) -> Callable[[], Proxy | None] | str:
+    async def __call__(self, call: Call, node: Mapping[str, Any]) -> Callable[[], Proxy | None] | str:
         """Whose configuration the connection gets, or why it gets none."""
-        identity = await self._identity(context)
+        identity = await self._identity(call)
         if isinstance(identity, Refusal):
             return identity.message
         parts = str(node.get("id", "")).split("~")
@@ -50,8 +43,7 @@ class Admission:
             return f"the pod '{namespace}/{pod}' does not run as '{identity.uri}'"
         return proxy
 
-    async def _identity(self, context: Context) -> Identity | Refusal:
-        pem = peer_certificate(context)
-        if pem is None:
+    async def _identity(self, call: Call) -> Identity | Refusal:
+        if call.certificate is None:
             return unproven("there is no client certificate")
-        return await self._callers.identity(x509.load_pem_x509_certificate(pem))
+        return await self._callers.identity(x509.load_der_x509_certificate(call.certificate))

@@ -84,9 +84,9 @@ class Callers:
             workload=pod.workload if pod else "",
         )
 
-    async def by_certificate(self, pem: bytes) -> Caller | Refusal:
+    async def by_certificate(self, der: bytes) -> Caller | Refusal:
         """Whom a certificate proves that the connection has verified; its workload stays what it says."""
-        certificate = x509.load_pem_x509_certificate(pem)
+        certificate = x509.load_der_x509_certificate(der)
         identity = await self.identity(certificate)
         if isinstance(identity, Refusal):
             return identity

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-import grpc
-import grpc.aio
 import structlog
 from cryptography.x509 import random_serial_number
 
@@ -18,19 +16,21 @@ from meltemi.core.identity.csr import Caller, Leaf, Policy, decide
 from meltemi.core.identity.refusal import Refusal, Why, forbidden, malformed
 from meltemi.shell.authorities import Authorities
 from meltemi.shell.identity_wire import CERTIFICATES, CREATE, CertificateRequest, decode_request, encode_response
+from meltemi.shell.rpc.call import Call
+from meltemi.shell.rpc.server import Methods
+from meltemi.shell.rpc.status import Refused, Status
 
 log: Any = structlog.get_logger(__name__)
 
-Context = grpc.aio.ServicerContext[bytes, bytes]
-WhoAsks = Callable[[Context], Awaitable[Caller | Refusal]]
+WhoAsks = Callable[[Call], Awaitable[Caller | Refusal]]
 """How the caller is known depends on where he comes in."""
 
 IMPERSONATED = "ImpersonatedIdentity"
 """Metadata by which a node's proxy asks for another; nobody may, here."""
 _CODES = {
-    Why.MALFORMED: grpc.StatusCode.INVALID_ARGUMENT,
-    Why.UNPROVEN: grpc.StatusCode.UNAUTHENTICATED,
-    Why.FORBIDDEN: grpc.StatusCode.PERMISSION_DENIED,
+    Why.MALFORMED: Status.INVALID_ARGUMENT,
+    Why.UNPROVEN: Status.UNAUTHENTICATED,
+    Why.FORBIDDEN: Status.PERMISSION_DENIED,
 }
 
 
@@ -44,24 +44,23 @@ class Certificates:
         self._policy = policy
         self._now = now
 
-    def handler(self, who: WhoAsks) -> grpc.GenericRpcHandler:
+    def methods(self, who: WhoAsks) -> Methods:
         """The service for one port."""
 
-        async def create(data: bytes, context: Context) -> bytes:
-            caller = await who(context)
+        async def create(call: Call) -> None:
+            caller = await who(call)
             try:
-                answer = caller if isinstance(caller, Refusal) else await self._answer(decode_request(data), caller)
+                answer = caller if isinstance(caller, Refusal) else await self._answer(await _request(call), caller)
             except ValueError as problem:
                 answer = malformed(f"the message cannot be read: {problem}")
             if isinstance(answer, Refusal):
                 log.warning("no certificate", why=str(answer.why), reason=answer.message, caller=repr(caller))
-                await context.abort(_CODES[answer.why], answer.message)
+                raise Refused(_CODES[answer.why], answer.message)
             if answer is None:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "the authority's own certificate is not valid now")
-            return answer
+                raise Refused(Status.UNAVAILABLE, "the authority's own certificate is not valid now")
+            await call.write(answer)
 
-        handlers: dict[str, Any] = {CREATE: grpc.unary_unary_rpc_method_handler(create)}
-        return grpc.method_handlers_generic_handler(CERTIFICATES, handlers)
+        return {f"/{CERTIFICATES}/{CREATE}": create}
 
     async def _answer(self, request: CertificateRequest, caller: Caller) -> bytes | Refusal | None:
         """None: the authority cannot sign at this time."""
@@ -82,3 +81,11 @@ class Certificates:
         pem = sign(leaf, signer, serial=serial).decode()
         log.info("certificate", identity=leaf.identity.uri, dns=leaf.dns, serial=f"{serial:x}", until=leaf.not_after)
         return [pem, *signer.intermediates, "".join(self._authorities.trust.roots)]
+
+
+async def _request(call: Call) -> CertificateRequest:
+    """Raises ValueError where there is none that can be read."""
+    data = await call.read()
+    if data is None:
+        raise ValueError("there is none")
+    return decode_request(data)

@@ -4,21 +4,21 @@ Place:  servers/ca · agents ⇄ [follow] ⇄ authorities; read by rotations, `s
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import grpc
-import grpc.aio
 import structlog
 
 from meltemi.core.identity.rotation import Holding
 from meltemi.shell.authorities import Authorities
 from meltemi.shell.identity_wire import FOLLOW, TRUST, decode_holding, encode_trust
+from meltemi.shell.rpc.call import Call
+from meltemi.shell.rpc.server import Methods
+from meltemi.shell.rpc.status import Refused, Status
 
 log: Any = structlog.get_logger(__name__)
 
-Context = grpc.aio.ServicerContext[bytes, bytes]
-WhoFollows = Callable[[Context], str | None]
+WhoFollows = Callable[[Call], str | None]
 """The proxy behind a stream, `pod.namespace`; None where it is not known."""
 
 
@@ -37,38 +37,40 @@ class Followers:
         """Of every connected proxy."""
         return {name: list(streams.values())[-1] for name, streams in self._held.items()}
 
-    def handler(self, who: WhoFollows) -> grpc.GenericRpcHandler:
+    def methods(self, who: WhoFollows) -> Methods:
         """The service for one port."""
 
-        async def follow(said: AsyncIterator[bytes], context: Context) -> None:
-            name = who(context)
+        async def follow(call: Call) -> None:
+            name = who(call)
             if name is None:
-                await context.abort(grpc.StatusCode.PERMISSION_DENIED, "it is not known which pod this is")
-                return
-            await self._serve(name, said, context)
+                raise Refused(Status.PERMISSION_DENIED, "it is not known which pod this is")
+            await self._serve(name, call)
 
-        return grpc.method_handlers_generic_handler(TRUST, {FOLLOW: grpc.stream_stream_rpc_method_handler(follow)})
+        return {f"/{TRUST}/{FOLLOW}": follow}
 
-    async def _serve(self, name: str, said: AsyncIterator[bytes], context: Context) -> None:
+    async def _serve(self, name: str, call: Call) -> None:
         stream = object()
+
+        def hear(data: bytes) -> None:
+            try:
+                self._note(name, stream, decode_holding(data))
+            except ValueError as problem:
+                log.warning("what a proxy says cannot be read", proxy=name, reason=str(problem))
+
         self._note(name, stream, Holding())
         try:
             async with asyncio.TaskGroup() as tasks:
-                telling = tasks.create_task(self._tell(context))
-                async for data in said:
-                    try:
-                        self._note(name, stream, decode_holding(data))
-                    except ValueError as problem:
-                        log.warning("what a proxy says cannot be read", proxy=name, reason=str(problem))
+                telling = tasks.create_task(self._tell(call))
+                await call.each(hear)
                 telling.cancel()
         finally:
             self._forget(name, stream)
 
-    async def _tell(self, context: Context) -> None:
+    async def _tell(self, call: Call) -> None:
         """At once, and at each change; what was overtaken by another change is left out."""
         while True:
             changed = self._authorities.changed
-            await context.write(encode_trust(self._authorities.trust))
+            await call.write(encode_trust(self._authorities.trust))
             await changed.wait()
 
     def _note(self, name: str, stream: object, holding: Holding) -> None:

@@ -10,14 +10,12 @@ who the proxy is.
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from sys import intern
 from typing import Any, Protocol
 
-import grpc
-import grpc.aio
 import structlog
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import json_format
@@ -26,9 +24,13 @@ from meltemi.core.model.proxy import Proxy
 from meltemi.core.model.resource import ResourceType
 from meltemi.core.xds.events import Request
 from meltemi.core.xds.recent import Recent
+from meltemi.shell.http2.framed import Shared
+from meltemi.shell.http2.limits import Limits
+from meltemi.shell.http2.protocol import Times
 from meltemi.shell.measures import Measures
-from meltemi.shell.servers.xds.turns import Turns
-from meltemi.shell.sockets import short
+from meltemi.shell.rpc.call import Call
+from meltemi.shell.rpc.server import Methods, RpcServer, Secure, Sizes
+from meltemi.shell.rpc.status import Refused, Status
 from meltemi.shell.users import held
 
 log: Any = structlog.get_logger(__name__)
@@ -39,19 +41,11 @@ PROXY_UID = 1337
 _MOST_REQUESTS = 16 << 20
 """Bytes of requests that are kept with what they say: a crowd says the same, and a step is known by it."""
 _TYPES = {str(kind): kind for kind in ResourceType}
-_OPTIONS = (
-    ("grpc.max_receive_message_length", 16 << 20),
-    ("grpc.max_send_message_length", -1),
-    # A proxy that died without a word is noticed.
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-)
-_TLS_OPTIONS = (
-    # A certificate is looked at when a connection begins: none lasts long beyond its certificate (Istio's figure).
-    ("grpc.max_connection_age_ms", 30 * 60_000),
-    ("grpc.max_connection_age_grace_ms", 10_000),
-    ("grpc.so_reuseport", 0),
-)
+_SIZES = Sizes(message=16 << 20, http2=Limits(streams=16))
+"""A proxy that comes back names all that it holds; it and its agent have a handful of streams."""
+_TIMES = Times()
+_TLS_TIMES = Times(age=30 * 60)
+"""A certificate is looked at when a connection begins: none lasts long beyond its certificate (Istio's figure)."""
 
 
 class Session(Protocol):
@@ -83,67 +77,56 @@ Identity = Callable[[], Proxy | None]
 """Who the transport says it is, now; None where it does not say."""
 Connect = Callable[[Identity, Mapping[str, Any]], Awaitable[SessionHandle]]
 """(identity, node message) → a session; waits until the mesh is known completely."""
-Context = grpc.aio.ServicerContext[bytes, bytes]
-Admit = Callable[[Context, Mapping[str, Any]], Awaitable[Identity | str]]
-"""(connection, node message) → whose configuration it gets, or why it gets none."""
-Beside = Callable[[Identity], Sequence[grpc.GenericRpcHandler]]
+Admit = Callable[[Call, Mapping[str, Any]], Awaitable[Identity | str]]
+"""(call, node message) → whose configuration it gets, or why it gets none."""
+Beside = Callable[[Identity], Methods]
 """Further services on the socket of a pod."""
 
 
 class XdsServer:
     """All listening sockets of the control plane."""
 
-    def __init__(self, connect: Connect, beside: Beside = lambda _: (), measures: Measures | None = None) -> None:
+    def __init__(self, connect: Connect, beside: Beside = lambda _: {}, measures: Measures | None = None) -> None:
         self._connect = connect
         self._measures = measures or Measures()
         self._beside = beside
-        self._servers: dict[Path, grpc.aio.Server] = {}
-        self._addresses: dict[Path, ExitStack] = {}
-        """Holds the short name of a socket, which gRPC uses once more when it stops."""
-        self._turns = Turns()
+        self._servers: dict[Path, RpcServer] = {}
+        self._shared = Shared()
         self._requests: Recent[bytes, _Said] = Recent(_MOST_REQUESTS, lambda said: said.size)
 
     async def open(self, path: Path, identity: Identity) -> None:
         """Listen for one pod, whose proxy `identity` tells. A stale socket is replaced."""
         if path in self._servers:
             return
-        self._servers[path] = server = self._server(_known(identity), self._beside(identity), _OPTIONS)
+        server = self._server(_known(identity), self._beside(identity), _TIMES)
         _clear(path)
-        stack = self._addresses[path] = ExitStack()
-        server.add_insecure_port(f"unix:{stack.enter_context(short(path))}")
-        await server.start()
-        _protect(path)
+        server.listen_unix(path, partial(_protect, path))
+        self._servers[path] = server
 
     async def open_tcp(self, port: int) -> None:
         """Listen on 127.0.0.1 for tools; who connects is who he says."""
-        server = self._server(_known(lambda: None), (), _OPTIONS)
-        server.add_insecure_port(f"127.0.0.1:{port}")
-        await server.start()
+        server = self._server(_known(lambda: None), {}, _TIMES)
+        server.listen("127.0.0.1", port)
         self._servers[Path(f"/tcp/{port}")] = server
 
-    async def open_tls(
-        self, address: str, credentials: grpc.ServerCredentials, admit: Admit,
-        beside: Sequence[grpc.GenericRpcHandler] = (),
-    ) -> int:  # fmt: skip
-        """Listen on `IP:PORT` for whom the credentials let in and `admit` knows; the port. 0 picks one."""
-        server = self._server(admit, beside, _OPTIONS + _TLS_OPTIONS)
-        port = server.add_secure_port(address, credentials)
-        await server.start()
+    async def open_tls(self, host: str, port: int, secure: Secure, admit: Admit, beside: Methods) -> int:
+        """Listen for whom TLS lets in and `admit` knows; the port. 0 picks one."""
+        server = self._server(admit, beside, _TLS_TIMES)
+        port = server.listen(host, port, secure)
         self._servers[Path(f"/tls/{port}")] = server
         return port
 
     async def close(self, path: Path) -> None:
         """The pod is gone."""
         if server := self._servers.pop(path, None):
-            await server.stop(None)
+            await server.stop()
             _remove(path)
-            self._addresses.pop(path, ExitStack()).close()
 
     async def close_all(self) -> None:
         """Stop listening and end all streams."""
         async with asyncio.TaskGroup() as tasks:
             for server in self._servers.values():
-                tasks.create_task(server.stop(None))
+                tasks.create_task(server.stop())
         self._servers.clear()
 
     @property
@@ -151,55 +134,45 @@ class XdsServer:
         """Sockets that are open."""
         return frozenset(self._servers)
 
-    def _server(
-        self, admit: Admit, beside: Sequence[grpc.GenericRpcHandler], options: Sequence[tuple[str, int]]
-    ) -> grpc.aio.Server:
-        async def delta(requests: AsyncIterator[bytes], context: Context) -> None:
-            await self._serve(admit, requests, context)
+    def _server(self, admit: Admit, beside: Methods, times: Times) -> RpcServer:
+        async def delta(call: Call) -> None:
+            await self._serve(admit, call)
 
-        async def full_state(_: AsyncIterator[bytes], context: Context) -> None:
-            await context.abort(
-                grpc.StatusCode.UNIMPLEMENTED, "only delta xDS is served: set api_type to DELTA_GRPC in ads_config"
-            )
-
-        server = grpc.aio.server(options=options)
-        handlers: dict[str, Any] = {
-            "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(delta),
-            "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(full_state),
+        methods = {
+            f"/{SERVICE}/DeltaAggregatedResources": delta,
+            f"/{SERVICE}/StreamAggregatedResources": _full_state,
+            **beside,
         }
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers), *beside))
-        return server
+        return RpcServer(methods, shared=self._shared, sizes=_SIZES, times=times)
 
-    async def _serve(self, admit: Admit, requests: AsyncIterator[bytes], context: Context) -> None:
+    async def _serve(self, admit: Admit, call: Call) -> None:
         """Read and write until one side ends."""
-        first = await anext(requests, None)
+        first = await call.read()
         if first is None:
             return
         message = discovery_pb2.DeltaDiscoveryRequest.FromString(first)
         node = json_format.MessageToDict(message.node)
-        identity = await admit(context, node)
+        identity = await admit(call, node)
         if isinstance(identity, str):
             log.warning("refused", node=str(node.get("id", "")), reason=identity)
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, identity)
-            return
+            raise Refused(Status.PERMISSION_DENIED, identity)
         handle = await self._connect(identity, node)
         try:
             async with asyncio.TaskGroup() as tasks:
-                writing = tasks.create_task(self._write(handle.session, context))
+                writing = tasks.create_task(self._write(handle.session, call))
                 message.ClearField("node")  # the rest is what others say too
                 self._hear(handle.session, message.SerializeToString(deterministic=True))
-                async for raw in requests:
-                    self._hear(handle.session, raw)
+                await call.each(partial(self._hear, handle.session))
                 writing.cancel()
         finally:
             handle.close()
 
-    async def _write(self, session: Session, context: Context) -> None:
+    async def _write(self, session: Session, call: Call) -> None:
         while True:
+            await call.ready()  # who takes nothing is made nothing
             for response in await session.responses():
                 start = time.monotonic()
-                async with self._turns.turn(len(response)):
-                    await context.write(response)
+                await call.write(response)
                 self._measures.written(time.monotonic() - start)
 
     def _hear(self, session: Session, raw: bytes) -> None:
@@ -223,10 +196,14 @@ class _Said:
 def _known(identity: Identity) -> Admit:
     """Where the transport has said it already."""
 
-    async def admit(_context: Context, _node: Mapping[str, Any]) -> Identity:
+    async def admit(_call: Call, _node: Mapping[str, Any]) -> Identity:
         return identity
 
     return admit
+
+
+async def _full_state(_call: Call) -> None:
+    raise Refused(Status.UNIMPLEMENTED, "only delta xDS is served: set api_type to DELTA_GRPC in ads_config")
 
 
 def _clear(path: Path) -> None:
