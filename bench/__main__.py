@@ -1,7 +1,7 @@
 """`python -m bench [SERVICES…]`: measure and print docs/reference/performance.md. `… crowd`, `… churn`:
 a crowd alone.
 
-Place:  bench · bench/{compile,push,certificates,hops,rules,convergence,crowd,random_checks,validating} → Markdown
+Place:  bench · all modules beside this one → Markdown
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import sys
 
 import structlog
 
-from bench import certificates, convergence, hops, push, random_checks, rules, validating
+from bench import certificates, convergence, hops, push, random_checks, rules, transport, validating
 from bench import compile as compiling
 from bench.crowd import churn
 from bench.crowd import command as crowd
@@ -59,6 +59,12 @@ the other.
 {crowd}
 
 {crowd_about}
+
+## A message to a proxy, and its answer
+
+{transport}
+
+{transport_about}
 
 ## Random configurations and random texts
 
@@ -114,6 +120,8 @@ def main() -> None:
         services=sizes[-1],
         crowd=crowd.unable() or crowd.tables(crowd.measured([(crowd.SERVICES, crowd.STREAMS)])),
         crowd_about=crowd.ABOUT,
+        transport=table(transport.HEAD, transport.measure()),
+        transport_about=transport.ABOUT,
         random=random_checks.measure(),
         configurations=random_checks.CONFIGURATIONS,
         texts=20_000 * random_checks.FUZZ,
