@@ -84,6 +84,18 @@ def test_workload_entries_as_endpoints(world: World, pods: dict[str, str]) -> No
     assert set(found) == {"one", "two"}
 
 
+@shows(WE, "locality")
+def test_where_a_workload_entry_is(world: World, pods: dict[str, str]) -> None:
+    """The client is in eu/a."""
+    world.apply(SE, "ext", SELECTS)
+    world.apply("DestinationRule", "ext", f"host: {HOST}\ntrafficPolicy: {{outlierDetection: {{}}}}")
+    for near, far in (("one", "two"), ("two", "one")):
+        for version, locality in ((near, "eu/a"), (far, "us/b")):
+            spec = f"address: {pods[version]}\nports: {{http: 8080}}\nlabels: {{app: outside}}\nlocality: {locality}"
+            world.apply(WE, version, spec)
+        assert eventually(lambda near=near: set(who(world, 20)) == {near})
+
+
 @shows(WE, "serviceAccount")
 def test_the_account_of_a_workload_entry_is_asked_for(world: World, pods: dict[str, str]) -> None:
     one = f"address: {pods['one']}\nlabels: {{app: outside}}\nserviceAccount: "
