@@ -162,6 +162,7 @@ class XdsServer:
                 writing = tasks.create_task(self._write(handle.session, call))
                 message.ClearField("node")  # the rest is what others say too
                 self._hear(handle.session, message.SerializeToString(deterministic=True))
+                del first, message  # of one that comes back they are large, and a stream lives long
                 await call.each(partial(self._hear, handle.session))
                 writing.cancel()
         finally:
