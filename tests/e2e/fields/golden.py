@@ -23,7 +23,6 @@ GOLDEN: dict[tuple[str, str], str] = {
         for field in ("ringHash.minimumRingSize", "minimumRingSize")
     },
     ("Gateway", "servers[].name"): "only a name, for people",
-    ("DestinationRule", "workloadSelector.labels"): "a form of other kinds, refused with M1101",
     ("DestinationRule", "trafficPolicy.portLevelSettings[].port.name"): "a form of Istio 0.8, refused with M2003",
     **{
         (kind, "peers[].jwt"): "never worked in Istio; refused with M2940, `unit/check/test_rbac.py`"
@@ -54,8 +53,10 @@ GOLDEN: dict[tuple[str, str], str] = {
     },
     ("MeshConfig", "defaultConfig.configPath"): "`unit/agent/test_settings.py`; where a file of the agent is",
     **{
-        ("AuthorizationPolicy", f"{place}.namespace"): "only the policy's own, which goes without saying; else M2707"
+        (kind, f"{place}.namespace"): "only the policy's own, which goes without saying; else M2707"
+        for kind in ("AuthorizationPolicy", "RequestAuthentication", "WasmPlugin", "TrafficExtension")
         for place in ("targetRef", "targetRefs[]")
+        if (kind, place) != ("TrafficExtension", "targetRef")
     },
     **{
         ("EnvoyFilter", f"configPatches[].match.{field}"): f"{why}; told by M2706, `unit/envoy/test_patch_table.py`"

@@ -96,6 +96,45 @@ def test_where_a_workload_entry_is(world: World, pods: dict[str, str]) -> None:
         assert eventually(lambda near=near: set(who(world, 20)) == {near})
 
 
+NEAR = """host: ext.example.com
+trafficPolicy:
+  loadBalancer: {localityLbSetting: {failoverPriority: [topology.istio.io/network=near]}}
+  outlierDetection: {%s}
+"""
+
+
+@shows(SE, "endpoints[].network")
+@shows(WE, "network")
+def test_networks_of_endpoints(world: World, pods: dict[str, str]) -> None:
+    """All are reached; a rule may prefer a network."""
+    for near, far in (("one", "two"), ("two", "one")):
+        each = f"[{{address: {pods[near]}, network: near}}, {{address: {pods[far]}, network: far}}]"
+        world.apply(SE, "ext", f"{PLACE}{PORT}resolution: STATIC\nendpoints: {each}")
+        world.apply("DestinationRule", "ext", NEAR % "")
+        assert set(who(world, 20)) == {near}
+
+    world.apply(SE, "ext", SELECTS)
+    for near, far in (("one", "two"), ("two", "one")):
+        for name, network in ((near, "near"), (far, "far")):
+            world.apply(WE, name, f"address: {pods[name]}\nnetwork: {network}\nlabels: {{app: outside}}")
+        assert set(who(world, 20)) == {near}
+
+
+@shows("VirtualService", "http[].retries.retryRemoteLocalities")
+def test_retries_go_to_other_localities_where_they_may(world: World, pods: dict[str, str]) -> None:
+    """The near endpoint is a port that nobody listens on."""
+    dead = f"{{address: {pods['one']}, network: near, ports: {{http: 9}}}}"
+    world.apply(SE, "ext", f"{PLACE}{PORT}resolution: STATIC\nendpoints: [{dead}, {{address: {pods['two']}}}]")
+    world.apply("DestinationRule", "ext", NEAR % "consecutive5xxErrors: 0, consecutiveGatewayErrors: 0")
+    route = f"hosts: [{HOST}]\nhttp:\n- route: [{{destination: {{host: {HOST}}}}}]\n"
+    retries = "  retries: {attempts: 4, retryOn: 'connect-failure,reset,5xx', retryRemoteLocalities: %s}"
+
+    world.virtual_service(route + retries % "false", name="ext")
+    assert set(who(world)) == {"503"}
+    world.virtual_service(route + retries % "true", name="ext")
+    assert set(who(world)) == {"two"}
+
+
 @shows(WE, "serviceAccount")
 def test_the_account_of_a_workload_entry_is_asked_for(world: World, pods: dict[str, str]) -> None:
     one = f"address: {pods['one']}\nlabels: {{app: outside}}\nserviceAccount: "

@@ -469,6 +469,28 @@ tcp:
     assert {world.client.line("echo", 7000) for _ in range(8)} == {"two hello"}
 
 
+@shows(VS, "sourceSubnet", "destinationSubnets[]", under="tls[].match[].")
+def test_connections_by_tls_are_chosen_by_addresses(world: World) -> None:
+    own = world.mesh.json("get", "pod", world.mesh.pod("client-"))["status"]["podIP"]
+    address, name = world.client.address("secure"), "both.default.svc.cluster.local"
+    to = "{host: secure, subset: %s, port: {number: 7443}}"
+    world.virtual_service(
+        f"""
+hosts: ["*.default.svc.cluster.local"]
+tls:
+- match:
+  - {{port: 7443, sniHosts: [{name}], destinationSubnets: [192.0.2.0/24]}}
+  - {{port: 7443, sniHosts: [{name}], sourceSubnet: 192.0.2.0/24}}
+  route: [{{destination: {to % "one"}}}]
+- match: [{{port: 7443, sniHosts: [{name}], destinationSubnets: [{address}/32], sourceSubnet: {own}/32}}]
+  route: [{{destination: {to % "two"}}}]
+""",
+        name="secure",
+    )
+
+    assert {world.client.hello(name, "secure", 7443) for _ in range(8)} == {"two"}
+
+
 @shows(VS, "port", "sniHosts[]", "sourceLabels", "sourceNamespace", "gateways[]", under="tls[].match[].")
 @shows(VS, "destination.host", "destination.subset", "destination.port.number", "weight", under="tls[].route[].")
 def test_connections_are_chosen_by_server_name(world: World) -> None:

@@ -50,3 +50,10 @@ def test_faults(spec: Tree, want: list[str]):
 
 def test_tcp_without_an_address_is_said():
     assert warnings("ServiceEntry", entry(ports=[TCP])) == ["M2409 spec.ports[0]"]
+
+
+@pytest.mark.parametrize("kind", ["Sidecar", "EnvoyFilter"])
+def test_a_selector_of_another_form_selects_nothing_in_silence(kind: str) -> None:
+    """As in Istio, these kinds have `labels`; `matchLabels` of others would leave a document that selects everybody."""
+    spec: Tree = {"workloadSelector": {"matchLabels": {"a": "b"}}}
+    assert "M1101 spec.workloadSelector.matchLabels" in faults(kind, spec)

@@ -37,9 +37,7 @@ def check_destination_rule(rule: DestinationRule, context: Context) -> Iterator[
         return
     path = at(ROOT, "workloadSelector")
     yield from check_selector(selector.match_labels, at(path, "matchLabels"))
-    if selector.labels:
-        yield error("M1101", at(path, "labels"), "unknown field 'labels'", "did you mean 'matchLabels'?")
-    elif not selector.match_labels:
+    if not selector.match_labels:
         yield warning("M2015", path, "the selector is empty: it selects all workloads of the namespace")
 
 

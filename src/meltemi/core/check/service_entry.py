@@ -41,9 +41,7 @@ def _check_selector(entry: ServiceEntry) -> Iterator[Finding]:
         return
     path = at(ROOT, "workloadSelector")
     yield from check_selector(selector.labels, at(path, "labels"))
-    if selector.match_labels:
-        yield error("M1101", at(path, "matchLabels"), "unknown field 'matchLabels'", "did you mean 'labels'?")
-    elif not selector.labels:
+    if not selector.labels:
         yield warning("M2015", path, "the selector is empty: it selects all workloads of the namespace")
     if entry.endpoints:
         yield error("M2404", path, "'workloadSelector' and 'endpoints' exclude each other", "keep one of them")

@@ -13,7 +13,7 @@ from meltemi.core.model.registry.service import Endpoint
 from meltemi.core.model.traffic.destination_rule import LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting
 from meltemi.core.model.value import Value
 from meltemi.core.view.load_balancer import Preference, locality_setting
-from meltemi.core.view.locality import abroad, distance, mismatch, parts, shares
+from meltemi.core.view.locality import abroad, distance, mismatch, parts, placed, shares
 from meltemi.core.view.traffic_policy import Aim, Policy, policy_for
 
 Rank = TypeVar("Rank", int, tuple[int, int])
@@ -120,14 +120,14 @@ def _distributed(
 
 def _by_labels(setting: LocalityLoadBalancerSetting, client: From, found: tuple[Endpoint, ...]) -> tuple[Group, ...]:
     mine = dict(client.labels)
-    return _tiers(found, [mismatch(setting.failover_priority, mine, dict(x.labels)) for x in found])
+    return _tiers(found, [mismatch(setting.failover_priority, mine, placed(x)) for x in found])
 
 
 def _by_region(setting: ZoneAwareLoadBalancerSetting, client: From, found: tuple[Endpoint, ...]) -> tuple[Group, ...]:
     """By labels first, and among those that are alike in them by region."""
     mine = dict(client.labels)
     far = [
-        (mismatch(setting.failover_priority, mine, dict(x.labels)), abroad(setting, client.locality, x.locality))
+        (mismatch(setting.failover_priority, mine, placed(x)), abroad(setting, client.locality, x.locality))
         for x in found
     ]
     return _tiers(found, far)

@@ -5,6 +5,8 @@ Source: Istio, "Locality Load Balancing"; "Destination Rule", messages LocalityL
         ZoneAwareLoadBalancerSetting
 """
 
+from meltemi.core.compose.workloads import NETWORK_LABEL, REGION_LABEL, SUBZONE_LABEL, ZONE_LABEL
+from meltemi.core.model.registry.service import Endpoint
 from meltemi.core.model.traffic.destination_rule import LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting
 
 LEVELS = 3
@@ -56,6 +58,13 @@ def abroad(setting: ZoneAwareLoadBalancerSetting, client: str, other: str) -> in
         return 0
     target = next((f.to for f in setting.failover if f.from_ == mine), theirs)
     return 1 if theirs == target else 2
+
+
+def placed(endpoint: Endpoint) -> dict[str, str]:
+    """Its labels, and where it is as labels too, which `failoverPriority` may name as those of a pod."""
+    names = (REGION_LABEL, ZONE_LABEL, SUBZONE_LABEL, NETWORK_LABEL)
+    values = (*parts(endpoint.locality), endpoint.network)
+    return dict(endpoint.labels) | {name: value for name, value in zip(names, values, strict=True) if value}
 
 
 def mismatch(priority: tuple[str, ...], client: dict[str, str], other: dict[str, str]) -> int:

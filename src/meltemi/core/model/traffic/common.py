@@ -46,10 +46,9 @@ class Destination(Value, frozen=True, kw_only=True):
 
 
 class WorkloadSelector(Value, frozen=True, kw_only=True):
-    """Workloads by labels; in a ServiceEntry the field is `labels`, in a DestinationRule `matchLabels`."""
+    """Message istio.networking.v1alpha3.WorkloadSelector; other kinds have that of istio.type, with `matchLabels`."""
 
     labels: tuple[tuple[str, str], ...] = ()
-    match_labels: tuple[tuple[str, str], ...] = ()
 
 
 class PolicyTargetReference(Value, frozen=True, kw_only=True):

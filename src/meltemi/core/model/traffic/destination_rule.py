@@ -7,7 +7,8 @@ API:    networking.istio.io v1, v1beta1, v1alpha3, message DestinationRule
 from enum import StrEnum
 from typing import ClassVar
 
-from meltemi.core.model.traffic.common import PortSelector, WorkloadSelector
+from meltemi.core.model.security.peer_authentication import WorkloadSelector
+from meltemi.core.model.traffic.common import PortSelector
 from meltemi.core.model.units import Percent, Seconds
 from meltemi.core.model.value import Value
 
@@ -324,4 +325,4 @@ class DestinationRule(Value, frozen=True, kw_only=True):
     export_to: tuple[str, ...] = ()
     """Namespaces that see it: names, `.` or `*`; empty is the mesh's default."""
     workload_selector: WorkloadSelector | None = None
-    """Clients that it applies to, in its own namespace (`match_labels`)."""
+    """Clients that it applies to, in its own namespace."""
