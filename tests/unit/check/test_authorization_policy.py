@@ -148,3 +148,15 @@ KEY: Tree = '{"keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}]}'
 )
 def test_tokens(spec: Tree, found: str) -> None:
     assert faults(spec, "RequestAuthentication") == [found]
+
+
+def test_each_header_has_one_meaning():
+    """Names of headers have no letter case."""
+    told: list[Tree] = [{"claim": "sub", "header": "x-user"}, {"claim": "email", "header": "x-mail"}]
+    sound = token(outputClaimToHeaders=told, outputPayloadToHeader="x-token")
+    assert support.warnings("RequestAuthentication", sound, api=API) == []
+    twice = token(outputClaimToHeaders=[*told, {"claim": "name", "header": "X-User"}], outputPayloadToHeader="X-Mail")
+    assert support.warnings("RequestAuthentication", twice, api=API) == [
+        "M2922 spec.jwtRules[0].outputClaimToHeaders[2].header",
+        "M2922 spec.jwtRules[0].outputPayloadToHeader",
+    ]

@@ -196,5 +196,14 @@ SECURITY: tuple[tuple[str, str, str, str], ...] = (
             "path instead, as a prefix or a suffix."
         ),
     ),
+    (
+        "M2922",
+        "warning",
+        "header with two meanings",
+        (
+            "Two claims, or a claim and the whole payload, go into one header. An application cannot tell them apart,\n"
+            "nor rely on which of them it gets."
+        ),
+    ),
 )
 """Code, severity, name, text."""

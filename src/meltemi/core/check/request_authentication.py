@@ -45,6 +45,7 @@ def _check_rule(rule: JWTRule, path: Path) -> Iterator[Finding]:
         yield from _check_told(told, at(path, "outputClaimToHeaders", i))
     if rule.output_payload_to_header:
         yield from check_header_name(rule.output_payload_to_header, at(path, "outputPayloadToHeader"))
+    yield from _check_once(rule, path)
     if rule.timeout is not None and rule.timeout < SHORTEST:
         yield error("M2004", at(path, "timeout"), f"{rule.timeout} s is too short", "at least 1ms")
 
@@ -89,6 +90,19 @@ def _check_texts(name: str, texts: tuple[str, ...], path: Path) -> Iterator[Find
     for i, text in enumerate(texts):
         if not text:
             yield error("M2911", at(path, name, i), "an empty text names nothing", "remove it")
+
+
+def _check_once(rule: JWTRule, path: Path) -> Iterator[Finding]:
+    """Each header has one meaning."""
+    places = [
+        (at(path, "outputClaimToHeaders", i, "header"), x.header) for i, x in enumerate(rule.output_claim_to_headers)
+    ]
+    places.append((at(path, "outputPayloadToHeader"), rule.output_payload_to_header))
+    seen: set[str] = set()
+    for place, header in places:
+        if header and header.lower() in seen:
+            yield warning("M2922", place, f"something else is written to {header!r} already", "name another header")
+        seen.add(header.lower())
 
 
 def _check_told(told: ClaimToHeader, path: Path) -> Iterator[Finding]:
