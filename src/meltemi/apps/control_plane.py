@@ -34,6 +34,7 @@ from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.module import FoundModule, ModuleSource, PullTerms
 from meltemi.core.model.security.keys import KeySet, KeySource
 from meltemi.core.model.units import Seconds
+from meltemi.core.model.value import Value
 from meltemi.core.node.settings import KubeSettings, NodeSettings
 from meltemi.core.pipeline.findings import findings
 from meltemi.core.pipeline.guard import pod_guard
@@ -183,17 +184,14 @@ class Memories(NamedTuple):
 def _keys(
     engine: Engine, publisher: Publisher, memory: SqliteFetched[KeySource, KeySet], reach: Reach, settings: NodeSettings
 ) -> Keeper[KeySource, Seconds, KeySet]:
-    """What fetches the keys of tokens; what was remembered of them is in the engine at once."""
+    """What fetches the keys of tokens."""
     engine.watch(key_sources)
-
-    def tell(source: KeySource, found: KeySet | None) -> None:
-        engine.put(("keys", source), found)
-        publisher.refresh()
 
     def every(_: KeySource) -> Seconds | None:
         return settings.keys_every
 
-    return Keeper(memory, Ways(fetch=Fetcher(reach).fetch, failed=keys_failed, every=every), tell)
+    ways = Ways(fetch=Fetcher(reach).fetch, failed=keys_failed, every=every)
+    return Keeper(memory, ways, _telling(engine, publisher, "keys"))
 
 
 def _modules(
@@ -202,15 +200,22 @@ def _modules(
     """What fetches modules of WebAssembly. Proxies have the file of one before they are told of it."""
     engine.watch(module_sources)
 
-    def tell(source: ModuleSource, found: FoundModule | None) -> None:
-        engine.put(("module", source), found)
-        publisher.refresh()
-
     def every(source: ModuleSource) -> Seconds | None:
         return settings.keys_every if source.changes else None
 
     fetcher = ModuleFetcher(reach, files, plain=settings.insecure_registries)
-    return Keeper(files, Ways(fetch=fetcher.fetch, failed=module_failed, every=every), tell)
+    ways = Ways(fetch=fetcher.fetch, failed=module_failed, every=every)
+    return Keeper(files, ways, _telling(engine, publisher, "module"))
+
+
+def _telling(engine: Engine, publisher: Publisher, kind: str) -> Callable[[Value, Value | None], None]:
+    """What carries what was fetched into the engine, as inputs of a kind; what was remembered is there at once."""
+
+    def tell(source: Value, found: Value | None) -> None:
+        engine.put((kind, source), found)
+        publisher.refresh()
+
+    return tell
 
 
 def _validate(tree: Any, namespace: str) -> tuple[Finding, ...]:
@@ -237,7 +242,7 @@ async def _stores(
     state: Path, kube: KubeSettings | None, admission: Admission
 ) -> AsyncGenerator[tuple["SqliteStore | KubeStore", SqliteRefusals, SqliteCalls, Memories]]:
     """Where objects are, the embedded file or a real API server; what Envoys refused, what workloads called, and
-    issuers' last keys."""
+    what was fetched."""
     file = state / "store.db"
     async with AsyncExitStack() as stack:
         if kube is None:

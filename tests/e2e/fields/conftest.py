@@ -6,6 +6,7 @@ It is taken down after them, so that the next package's mesh can have its networ
 from collections.abc import Generator
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -45,6 +46,14 @@ def client(mesh: Mesh) -> Generator[Inside]:
     inside = enter(mesh, "client-")
     yield inside
     inside.close()
+
+
+@pytest.fixture(scope="module")
+def folder() -> Generator[Path]:
+    """Where every pod's proxy can read."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @pytest.fixture

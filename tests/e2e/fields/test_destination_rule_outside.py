@@ -39,14 +39,6 @@ def outside(world: World, port: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder() -> Generator[Path]:
-    """Where every pod's proxy can read."""
-    with TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-@pytest.fixture(scope="module")
 def certificates(folder: Path) -> Certificates:
     return Certificates(folder)
 

@@ -2,10 +2,8 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Generator
 from http.client import HTTPConnection
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,14 +19,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 WP, TE = "WasmPlugin", "TrafficExtension"
 CLIENT, SERVER = "selector: {matchLabels: {app: client}}\n", "selector: {matchLabels: {app: echo}}\n"
-
-
-@pytest.fixture(scope="module")
-def folder() -> Generator[Path]:
-    """Where every pod's proxy can read."""
-    with TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 @pytest.fixture(scope="module")

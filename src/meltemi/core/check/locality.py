@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from meltemi.core.check.report import at, error, note, warning
 from meltemi.core.model.document import Path
 from meltemi.core.model.finding import Finding
+from meltemi.core.model.topology import TOPOLOGY_LABELS
 from meltemi.core.model.traffic.destination_rule import (
     LocalityLoadBalancerSetting,
     OutlierDetection,
     ZoneAwareLoadBalancerSetting,
 )
 
-TOPOLOGY_LABELS = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone")
 _ANY = ("*", "*", "*")
 
 

@@ -175,6 +175,12 @@ DESTINATION_RULE: tuple[Page, ...] = (
     ("M2210", "error", "warm-up", "`minimumPercent` is 0 to 100, `aggression` at least 1."),
     ("M2211", "error", "protocol towards destinations", "Upgrade and the client's own protocol exclude each other."),
     (
+        "M2212",
+        "error",
+        "weights by latency",
+        "The annotation is `true` or `false`. Hashing, RANDOM and PASSTHROUGH have no weights: there it is a warning.",
+    ),
+    (
         "M2213",
         "info",
         "credential for gateways",
@@ -189,11 +195,5 @@ DESTINATION_RULE: tuple[Page, ...] = (
             "`failoverPriority` order the others. Within the region all zones get shares by their endpoints, as in\n"
             "Istio where a proxy does not discover itself (`ISTIO_META_ENABLE_SELF_DISCOVERY`)."
         ),
-    ),
-    (
-        "M2212",
-        "error",
-        "weights by latency",
-        "The annotation is `true` or `false`. Hashing, RANDOM and PASSTHROUGH have no weights: there it is a warning.",
     ),
 )

@@ -7,6 +7,7 @@ Source: Istio 1.4, "Authentication Policies", target selectors: of the service, 
 
 from msgspec import structs
 
+from meltemi.core.compose.attachments import Labels
 from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.peer_authentication import PeerModes, modes_of
 from meltemi.core.compose.registry import port_of, service
@@ -24,7 +25,6 @@ KIND, MESH_KIND = "Policy", "MeshPolicy"
 OTHERS = 0
 """The port that stands for all that no service names."""
 
-Labels = tuple[tuple[str, str], ...]
 Targets = tuple[Target, ...]
 
 

@@ -1,6 +1,6 @@
 """Certificates and authorities that users keep in Secrets.
 
-Place:  model/kube Secret → [compose/credentials] → view/{gateway_credentials,routing_findings}, pipeline/secrets
+Place:  model/kube Secret → [compose/credentials] → view/{proxy_credentials,routing_findings}, pipeline/secrets
 Source: Istio, "Secure Gateways": keys `tls.crt`, `tls.key`, `ca.crt`, `ca.crl`, or `cert`, `key`, `cacert`, `crl`;
         authorities stand in the Secret `NAME-cacert`, or beside the certificate; or in a ConfigMap
 """

@@ -10,15 +10,12 @@ from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key
 from meltemi.core.model.kube.pod import Pod
+from meltemi.core.model.topology import NETWORK_LABEL, TOPOLOGY_LABELS
 from meltemi.core.model.value import Value
 
 KIND = "Pod"
 TLS_LABEL, TLS_ACCEPTED = "security.istio.io/tlsMode", "istio"
 LOCALITY_LABEL = "istio-locality"
-NETWORK_LABEL = "topology.istio.io/network"
-REGION_LABEL = "topology.kubernetes.io/region"
-ZONE_LABEL = "topology.kubernetes.io/zone"
-SUBZONE_LABEL = "topology.istio.io/subzone"
 HASH_LABEL = "pod-template-hash"
 
 _GENERATED = re.compile(r"(.+)-[a-z0-9]{5}")
@@ -98,8 +95,7 @@ def locality_of(labels: Mapping[str, str]) -> str:
     written = labels.get(LOCALITY_LABEL, "")
     if written:
         return written if "/" in written else written.replace(".", "/")
-    parts = (labels.get(REGION_LABEL, ""), labels.get(ZONE_LABEL, ""), labels.get(SUBZONE_LABEL, ""))
-    return "/".join(parts).rstrip("/")
+    return "/".join(labels.get(name, "") for name in TOPOLOGY_LABELS).rstrip("/")
 
 
 def pods(e: Engine, namespace: str) -> tuple[Key, ...]:

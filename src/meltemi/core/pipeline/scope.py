@@ -18,11 +18,12 @@ from meltemi.core.compose.request_authentication import token_labels
 from meltemi.core.compose.sidecars import binds, narrows, sidecar_for, sidecar_selectors
 from meltemi.core.compose.targets import Answering, targets
 from meltemi.core.compose.virtual_services import heads
-from meltemi.core.compose.workloads import NETWORK_LABEL, locality_of, workload
+from meltemi.core.compose.workloads import locality_of, workload
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import LOCAL_CLUSTER, Key
 from meltemi.core.model.proxy import DISCOVERY, Caller, Discovery, Proxy, Role, Scope
 from meltemi.core.model.registry.automatic import CAPTURE
+from meltemi.core.model.topology import NETWORK_LABEL
 from meltemi.core.pipeline.own_settings import own_settings
 from meltemi.core.view.extension import network_sets
 from meltemi.core.view.route import label_names

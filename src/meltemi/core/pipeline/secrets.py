@@ -1,6 +1,6 @@
 """The Secrets of users that a proxy asks for. A workload's own certificate never comes this way.
 
-Place:  compose/credentials, view/gateway_credentials → envoy/credential → [pipeline/secrets] → pipeline/slots
+Place:  compose/credentials, view/proxy_credentials → envoy/credential → [pipeline/secrets] → pipeline/slots
 
 A proxy is given Secrets of its own namespace only, and only those that some Gateway or DestinationRule names for it.
 """
@@ -13,7 +13,7 @@ from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.gateway import place_of
-from meltemi.core.view.gateway_credentials import Asked, asked, asked_by_sidecar
+from meltemi.core.view.proxy_credentials import Asked, asked, asked_by_sidecar
 
 
 def secret_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:

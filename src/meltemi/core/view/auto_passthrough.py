@@ -6,6 +6,7 @@ Source: Istio, message ServerTLSSettings.TLSmode: the server name is `outbound_.
 
 from msgspec import structs
 
+from meltemi.core.compose.attachments import Labels
 from meltemi.core.compose.destination_rules import rules_for, selector_names, subset_names
 from meltemi.core.compose.gateways import Bound, server_hosts
 from meltemi.core.compose.hosts import covers
@@ -22,7 +23,6 @@ from meltemi.core.view.listener import TLS, Chain, ChainMatch, Share
 from meltemi.core.view.names import server_name
 from meltemi.core.view.traffic_policy import Aim
 
-Labels = tuple[tuple[str, str], ...]
 _ELSEWHERE = (Resolution.ALIAS, Resolution.DYNAMIC)
 
 

@@ -15,7 +15,7 @@ from meltemi.core.model.document import Key, Path
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.traffic.gateway import ServerTLSSettings
 from meltemi.core.view.gateway import server_tls
-from meltemi.core.view.gateway_credentials import SCHEME
+from meltemi.core.view.proxy_credentials import SCHEME
 
 PASSING = ("PASSTHROUGH", "AUTO_PASSTHROUGH")
 

@@ -6,6 +6,7 @@ Place:  compose/registry, view/{traffic_policy,locality} â†’ [view/endpoints] â†
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from meltemi.core.compose.attachments import Labels
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import endpoints
 from meltemi.core.engine.engine import Engine
@@ -17,7 +18,6 @@ from meltemi.core.view.locality import abroad, distance, mismatch, parts, placed
 from meltemi.core.view.traffic_policy import Aim, Policy, policy_for
 
 Rank = TypeVar("Rank", int, tuple[int, int])
-Labels = tuple[tuple[str, str], ...]
 
 
 class From(Value, frozen=True, kw_only=True):

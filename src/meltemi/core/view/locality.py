@@ -5,8 +5,8 @@ Source: Istio, "Locality Load Balancing"; "Destination Rule", messages LocalityL
         ZoneAwareLoadBalancerSetting
 """
 
-from meltemi.core.compose.workloads import NETWORK_LABEL, REGION_LABEL, SUBZONE_LABEL, ZONE_LABEL
 from meltemi.core.model.registry.service import Endpoint
+from meltemi.core.model.topology import NETWORK_LABEL, TOPOLOGY_LABELS
 from meltemi.core.model.traffic.destination_rule import LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting
 
 LEVELS = 3
@@ -62,7 +62,7 @@ def abroad(setting: ZoneAwareLoadBalancerSetting, client: str, other: str) -> in
 
 def placed(endpoint: Endpoint) -> dict[str, str]:
     """Its labels, and where it is as labels too, which `failoverPriority` may name as those of a pod."""
-    names = (REGION_LABEL, ZONE_LABEL, SUBZONE_LABEL, NETWORK_LABEL)
+    names = (*TOPOLOGY_LABELS, NETWORK_LABEL)
     values = (*parts(endpoint.locality), endpoint.network)
     return dict(endpoint.labels) | {name: value for name, value in zip(names, values, strict=True) if value}
 

@@ -1,4 +1,4 @@
-"""Where keys may be fetched from: names → addresses that a connection may go to.
+"""Where anything may be fetched from: names → addresses that a connection may go to.
 
 Place:  shell/fetching · [reach] → web
 

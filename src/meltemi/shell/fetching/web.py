@@ -7,14 +7,16 @@ How long it takes, how much they say and where they send us is bounded.
 """
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import h11
 
+from meltemi.core.model.tree import Tree
 from meltemi.core.model.units import Seconds
 from meltemi.shell.fetching.reach import Reach, UnreachableError
 
@@ -166,6 +168,17 @@ class Web:
         for name, value in head.headers:
             headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
         return Answer(head.status_code, headers, bytes(body), address)
+
+
+def object_in(body: bytes, whose: str) -> dict[str, Tree]:
+    """The JSON object that a stranger's answer is; `whose` as in "what … is no JSON object". Raises FetchError."""
+    try:
+        found = cast("Tree", json.loads(body))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise FetchError(f"what {whose} is no JSON object")
+    return found
 
 
 def _joined(uri: str, location: str) -> str:

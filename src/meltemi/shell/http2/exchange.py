@@ -3,7 +3,6 @@
 Place:  shell/http2 · protocol ⇄ [exchange] ⇄ shell/rpc
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from meltemi.shell.http2.connection import Connection
 from meltemi.shell.http2.framed import Sending, Shared
 from meltemi.shell.http2.frames import Code
 from meltemi.shell.http2.headers import Request
+from meltemi.shell.http2.waiting import Waiter
 
 
 class Receiver(Protocol):
@@ -70,7 +70,7 @@ class Exchange:
         self._stream = stream
         self.over = False
         """Whether nothing can be sent any more."""
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter = Waiter()
         self.sending: Sending | None = None
         """What is being sent, and how far it has come."""
 
@@ -91,12 +91,12 @@ class Exchange:
         self.sending = Sending(prefix, message, self._carrier.shared)
         self._carrier.data(self)
         while self.sending is not None:  # pyright: ignore[reportUnnecessaryComparison]  (it may be sent by now)
-            await self._wait()
+            await self._waiter.wait()
 
     async def ready(self) -> None:
         """Wait until the stream's window, the connection's and the socket would take something."""
         while not self.over and (self._carrier.paused or not self._carrier.connection.room(self._stream)):
-            await self._wait()
+            await self._waiter.wait()
 
     def took(self, size: int) -> None:
         """So many bytes of the request were taken: the peer may send as many again."""
@@ -128,12 +128,4 @@ class Exchange:
 
     def wake(self) -> None:
         """Something has changed that `send` or `ready` may wait for."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        self._waiter.wake()

@@ -6,17 +6,14 @@ Source: OpenID Connect Discovery 1.0, section 4
 Nothing of what a server says is repeated to anybody but as keys.
 """
 
-import json
 import ssl
-from typing import cast
 
 from msgspec import structs
 
 from meltemi.core.model.security.keys import KeySet, KeySource
-from meltemi.core.model.tree import Tree
 from meltemi.core.model.units import Seconds
 from meltemi.shell.fetching.reach import Reach
-from meltemi.shell.fetching.web import Bounds, FetchError, Web
+from meltemi.shell.fetching.web import Bounds, FetchError, Web, object_in
 from meltemi.shell.jwks.usable import UnusableError, usable
 
 BOUNDS = Bounds(size=1 << 20, pieces=1 << 12, at_once=64)
@@ -43,7 +40,7 @@ class Fetcher:
         answer = await self._web.get(source.uri, _JSON)
         if not source.issuer:
             return answer.body
-        told = _object(answer.body)
+        told = object_in(answer.body, "is told there")
         if told.get("issuer") != source.issuer:
             raise FetchError("what is told there is of another issuer")
         uri = told.get("jwks_uri")
@@ -55,13 +52,3 @@ class Fetcher:
 def failed(before: KeySet | None, why: FetchError) -> KeySet:
     """The last keys, and why there are no newer ones."""
     return structs.replace(before or KeySet(), fault=str(why))
-
-
-def _object(body: bytes) -> dict[str, Tree]:
-    try:
-        found = cast("Tree", json.loads(body))
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise FetchError("what is told there is no JSON object")
-    return found

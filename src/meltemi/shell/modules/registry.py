@@ -8,16 +8,15 @@ Everything but the first manifest is asked for by its checksum, and that one too
 """
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import NamedTuple, cast
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from meltemi.core.compose.modules import OCI, registry_of
 from meltemi.core.model.tree import Tree
-from meltemi.shell.fetching.web import Answer, FetchError, Web
+from meltemi.shell.fetching.web import Answer, FetchError, Web, object_in
 from meltemi.shell.modules.contents import MOST, module_in
 
 FILE = "plugin.wasm"
@@ -33,6 +32,7 @@ _LISTS = (
 _ACCEPT = {"Accept": ", ".join((*_MANIFESTS, *_LISTS))}
 _DOCKER = "registry-1.docker.io"
 _MOST_MANIFEST = 4 << 20
+_WHOSE = "the registry says"
 _NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -125,7 +125,7 @@ class _Pull:
             raise FetchError(f"the manifest is larger than {_MOST_MANIFEST >> 20} MiB")
         if _DIGEST.fullmatch(reference):
             _hold(body, reference)
-        return _object(body), sha256(body).hexdigest()
+        return object_in(body, _WHOSE), sha256(body).hexdigest()
 
     async def _get(self, uri: str, headers: Mapping[str, str]) -> Answer:
         answer = await self._web.get(uri, {**headers, **self._said}, but=(401,))
@@ -154,7 +154,7 @@ class _Pull:
         answer = await self._web.get(f"{asked['realm']}{joint}{query}", own, after=refusal.address, but=(401, 403))
         if answer.status != 200:
             raise FetchError("the registry gives us no token: mind 'imagePullSecret'")
-        told = _object(answer.body)
+        told = object_in(answer.body, _WHOSE)
         token = told.get("token") or told.get("access_token")
         if not isinstance(token, str):
             raise FetchError("the registry gives us no token")
@@ -193,13 +193,3 @@ def _descriptors(found: Mapping[str, Tree], name: str) -> list[_Descriptor]:
 def _hold(body: bytes, digest: str) -> None:
     if f"sha256:{sha256(body).hexdigest()}" != digest:
         raise FetchError(f"something else came than {digest}")
-
-
-def _object(body: bytes) -> Mapping[str, Tree]:
-    try:
-        found = cast("Tree", json.loads(body))
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise FetchError("what the registry says is no JSON object")
-    return found

@@ -13,6 +13,7 @@ import structlog
 
 from meltemi.shell.http2.exchange import Exchange, Peer
 from meltemi.shell.http2.headers import Request, block
+from meltemi.shell.http2.waiting import Waiter
 from meltemi.shell.rpc.messages import Messages, prefix
 from meltemi.shell.rpc.status import Refused, Status, trailers
 
@@ -44,7 +45,7 @@ class Call:
         self._whole = False
         self._begun = False
         self._ended = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter = Waiter()
         loop = asyncio.get_running_loop()
         self._deadline = _later(loop, request.header("grpc-timeout"), self._expire)
         # Not of a TaskGroup: it begins in a callback, ends with its stream, and the connection waits for nobody.
@@ -61,7 +62,7 @@ class Call:
         while not self._unread:
             if self._whole:
                 return None
-            await self._wait()
+            await self._waiter.wait()
         message = self._unread.popleft()
         if not self._unread:
             owed, self._owed = self._owed, 0
@@ -74,7 +75,7 @@ class Call:
             hear(message)
         self._hear = hear
         while not self._whole:
-            await self._wait()
+            await self._waiter.wait()
 
     async def ready(self) -> None:
         """Wait until a message would be taken: by the windows and the socket."""
@@ -99,7 +100,7 @@ class Call:
             self.task.cancel()
             return
         except Exception as problem:
-            self._fail(problem)
+            self._waiter.fail(problem)  # what hears messages failed: the method fails with it
             return
         if self._unread:
             self._owed += len(data)
@@ -112,7 +113,7 @@ class Call:
             self._end(Status.INTERNAL, "the last message is not whole")
             self.task.cancel()
         self._whole = True
-        self._wake()
+        self._waiter.wake()
 
     def on_reset(self) -> None:
         """The stream is no more."""
@@ -157,23 +158,7 @@ class Call:
             self._hear(message)
         else:
             self._unread.append(message)
-            self._wake()
-
-    def _fail(self, problem: Exception) -> None:
-        """What hears messages failed: the method fails with it."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(problem)
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+            self._waiter.wake()
 
 
 class Answered:

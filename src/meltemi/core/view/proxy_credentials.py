@@ -1,9 +1,10 @@
 """Which Secrets a proxy asks for: a gateway by its servers, and both by the rules on how they call.
 
-Place:  compose/{gateways,destination_rules} → [view/gateway_credentials] → pipeline/secrets
+Place:  compose/{gateways,destination_rules} → [view/proxy_credentials] → pipeline/secrets
 Source: Istio, "Destination Rule", `credentialName`: for gateways, and for sidecars that the rule selects
 """
 
+from meltemi.core.compose.attachments import Labels
 from meltemi.core.compose.destination_rules import destination_rule, rule_heads
 from meltemi.core.compose.gateways import bound_servers
 from meltemi.core.engine.engine import Engine
@@ -12,8 +13,6 @@ from meltemi.core.model.traffic.destination_rule import TrafficPolicy
 from meltemi.core.model.value import Value
 from meltemi.core.view.gateway import Place, server_tls
 from meltemi.core.view.upstream_tls import effective_credentials
-
-Labels = tuple[tuple[str, str], ...]
 
 SCHEME = "kubernetes://"
 
