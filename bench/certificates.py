@@ -120,7 +120,7 @@ async def _called(
         authorities, check=issuer.check, directory=StoreDirectory(store), trust_domains=_domains, policy=_policy,
         now=_now,
     )  # fmt: skip
-    server = XdsServer(_nobody, beside=service.at_socket)
+    server = XdsServer(_nobody, _nobody, beside=service.at_socket)
     with tempfile.TemporaryDirectory() as folder:
         socket = Path(folder) / "xds.sock"
         await server.open(socket, _proxy)

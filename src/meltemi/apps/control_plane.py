@@ -93,7 +93,7 @@ async def run(state: Path) -> None:
         )
         await first_namespaces(store)
         authority = await open_authority(FileKeys(state / "ca"), store, mesh, settings)
-        server = XdsServer(publisher.connect, beside=authority.service.at_socket, measures=measures)
+        server = XdsServer(publisher.arrive, publisher.connect, beside=authority.service.at_socket, measures=measures)
         doors = Doors(server, state / "xds")
 
         reach = Reach(state / DNS_FILE, also=settings.keys_from)

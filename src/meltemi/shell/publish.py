@@ -8,7 +8,7 @@ the streams of those scopes look at the changed names.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import structlog
@@ -27,7 +27,7 @@ from meltemi.core.xds.events import Refused, Request
 from meltemi.core.xds.refusals import Refusals
 from meltemi.ports.calls import CallMemory
 from meltemi.ports.refusals import RefusalMemory
-from meltemi.shell.arrivals import Arrivals
+from meltemi.shell.arrivals import Arrivals, Leave
 from meltemi.shell.left_out import LeftOut, left_out
 from meltemi.shell.measures import Measures
 from meltemi.shell.session import ScopeHolder, Session, proxy_of, refusal
@@ -143,17 +143,20 @@ class Publisher:
 
     # === from servers/xds ===
 
-    async def connect(self, identity: Identity, node: Mapping[str, Any]) -> Handle:
-        """A stream begins. Waits until the mesh is known completely: a restart must not take the world away."""
+    async def arrive(self, of: Hashable) -> Leave:
+        """A stream of a caller has begun and is to be heard: waits for its turn, and as `connect` does."""
         await self._complete.wait()
-        leave = await self._arrivals.enter()
+        return await self._arrivals.enter(of)
+
+    async def connect(self, identity: Identity, node: Mapping[str, Any], leave: Leave = lambda: None) -> Handle:
+        """Who a stream is of is known. `leave` is called when its proxy has answered for everything.
+
+        Waits until the mesh is known completely: a restart must not take the world away.
+        """
+        await self._complete.wait()
         proxy = identity() or proxy_of(node)
-        try:
-            with self._measures.stage("enter"):
-                holder = self._enter(proxy)
-        except Exception:
-            leave()
-            raise
+        with self._measures.stage("enter"):
+            holder = self._enter(proxy)
 
         def answered() -> None:
             if session.current():
@@ -169,7 +172,6 @@ class Publisher:
         log.info("connected", proxy=proxy.id)
 
         def close() -> None:
-            leave()
             del self._sessions[session], self._left_out[session]
             session.stream.close()
             self._engine.unwatch(self._derive.scope_of, session.proxy)

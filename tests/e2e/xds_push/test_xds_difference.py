@@ -86,7 +86,7 @@ async def another_control_plane(folder: Path, *made: Resource) -> AsyncGenerator
     mesh = Mesh()
     mesh.offer(*made)
     mesh.publisher.complete()
-    server = XdsServer(mesh.publisher.connect)
+    server = XdsServer(mesh.publisher.arrive, mesh.publisher.connect)
     await server.open(folder / "xds.sock", lambda: PROXY)
     try:
         async with asyncio.timeout(60):

@@ -148,7 +148,7 @@ def bootstrap(socket: Path) -> dict[str, Any]:
 
 @asynccontextmanager
 async def envoy(mesh: Mesh, folder: Path) -> AsyncGenerator[XdsServer]:
-    server = XdsServer(mesh.publisher.connect)
+    server = XdsServer(mesh.publisher.arrive, mesh.publisher.connect)
     proxy = Proxy(role=Role.SIDECAR, id="p.ns", namespace="ns", addresses=("127.0.0.1",))
     await server.open(folder / "xds.sock", lambda: proxy)
     mesh.publisher.complete()

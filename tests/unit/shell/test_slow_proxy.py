@@ -88,7 +88,7 @@ def test_who_does_not_read_delays_nobody_and_is_sent_the_last_state(monkeypatch:
     async def run() -> None:
         engine, port = Engine(), free_port()
         publisher = Publisher(engine, Derivations(slots=slots, scope_of=scope_of, findings=nothing))
-        server = XdsServer(publisher.connect)
+        server = XdsServer(publisher.arrive, publisher.connect)
         engine.put("version", VERSIONS[0])
         publisher.settle(1)
         publisher.complete()

@@ -118,6 +118,11 @@ class Connection:
         """So many bytes are sent, no more than there is room for."""
         self._streams.spend(stream, size)
 
+    def read(self, stream: int) -> None:
+        """Somebody reads a stream: from now on the peer may send much, and is told so."""
+        if more := self._streams.open_wide(stream):
+            self._out.append(wire.window_frame(stream, more))
+
     def took(self, stream: int, size: int) -> None:
         """So many bytes of a request were taken: the peer may send as many again, and is told now and then."""
         if more := self._streams.took(stream, size):

@@ -57,6 +57,10 @@ class Carrier(Protocol):
         """The exchange is over."""
         ...
 
+    def flush(self) -> None:
+        """Write what the connection has to say beside data."""
+        ...
+
     def data(self, exchange: "Exchange") -> None:
         """The exchange has something to send."""
         ...
@@ -98,10 +102,17 @@ class Exchange:
         while not self.over and (self._carrier.paused or not self._carrier.connection.room(self._stream)):
             await self._waiter.wait()
 
+    def read(self) -> None:
+        """Somebody reads the request from now on: until then the peer may send little."""
+        if not self.over:
+            self._carrier.connection.read(self._stream)
+            self._carrier.flush()
+
     def took(self, size: int) -> None:
         """So many bytes of the request were taken: the peer may send as many again."""
         if not self.over:
             self._carrier.connection.took(self._stream, size)
+            self._carrier.flush()  # nothing else may follow: the peer waits
 
     def end(self, block: bytes) -> None:
         """The last headers; within a message they would be nonsense, and the stream is reset instead."""

@@ -16,7 +16,7 @@ _REMEMBERED = 100
 class Stream:
     """What is known of an open stream."""
 
-    __slots__ = ("answered", "expected", "inbound", "number", "outbound", "owed", "whole")
+    __slots__ = ("answered", "expected", "inbound", "number", "outbound", "owed", "whole", "window")
 
     def __init__(self, number: int, inbound: int, outbound: int, expected: int | None) -> None:
         self.number = number
@@ -24,6 +24,8 @@ class Stream:
         """Bytes that the peer may send."""
         self.outbound = outbound
         """Bytes that we may send; below 0 when the peer made its window smaller."""
+        self.window = inbound
+        """What that is at most."""
         self.owed = 0
         """Bytes that were taken and of which the peer was not told."""
         self.expected = expected
@@ -124,9 +126,20 @@ class Streams:
         if one is None or one.whole:
             return 0
         one.owed += size
-        if one.owed < self._limits.window // 2:
+        if one.owed < one.window // 2:
             return 0
         more, one.owed = one.owed, 0
+        one.inbound += more
+        return more
+
+    def open_wide(self, number: int) -> int:
+        """Somebody reads a stream; by how much its window is to be widened now."""
+        one = self._open.get(number)
+        if one is None or one.whole:
+            return 0
+        more, one.window = self._limits.wide_window - one.window, self._limits.wide_window
+        if more <= 0:
+            return 0
         one.inbound += more
         return more
 

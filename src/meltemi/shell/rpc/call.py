@@ -14,6 +14,7 @@ import structlog
 from meltemi.shell.http2.exchange import Exchange, Peer
 from meltemi.shell.http2.headers import Request, block
 from meltemi.shell.http2.waiting import Waiter
+from meltemi.shell.rpc.kept import Kept
 from meltemi.shell.rpc.messages import Messages, prefix
 from meltemi.shell.rpc.status import Refused, Status, trailers
 
@@ -31,16 +32,25 @@ _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 class Call:
     """As a method sees it; to the connection it is what receives a stream."""
 
-    def __init__(self, exchange: Exchange, request: Request, peer: Peer, method: Method, *, largest: int) -> None:
-        """`largest`: bytes of a message from the caller. Begins at once."""
+    def __init__(
+        self, exchange: Exchange, request: Request, peer: Peer, method: Method, *, largest: int, kept: Kept
+    ) -> None:
+        """`largest`: bytes of a message from the caller; `kept`: is told how much waits. Begins at once."""
         self.metadata = request.headers
         self.certificate = peer.certificate
         """DER of the caller's certificate, which the connection has verified; None where there was none."""
         self._exchange = exchange
         self._messages = Messages(largest)
         self._unread: deque[bytes] = deque()
+        self._waiting = 0
+        """Bytes of these."""
         self._owed = 0
-        """Bytes of messages that wait to be read: the peer may not send as many again before."""
+        """Bytes that wait to be read: the peer may not send as many again before."""
+        self._kept = kept
+        self._keeps = 0
+        """What it was told last."""
+        self._read = False
+        """Whether somebody reads: before that the peer may send little, and is not told to send more."""
         self._hear: Hear | None = None
         self._whole = False
         self._begun = False
@@ -59,18 +69,21 @@ class Call:
 
     async def read(self) -> bytes | None:
         """The next message; None when the caller has no more."""
+        self._listen()
         while not self._unread:
             if self._whole:
                 return None
             await self._waiter.wait()
         message = self._unread.popleft()
+        self._waiting -= len(message)
+        self._note()
         if not self._unread:
-            owed, self._owed = self._owed, 0
-            self._exchange.took(owed)
+            self._take_owed()
         return message
 
     async def each(self, hear: Hear) -> None:
         """Give every message to `hear`, when it comes; returns when the caller has no more."""
+        self._listen()
         while (self._unread or self._whole) and (message := await self.read()) is not None:
             hear(message)
         self._hear = hear
@@ -96,31 +109,65 @@ class Call:
             for message in self._messages.read(data):
                 self._deliver(message)
         except Refused as why:
-            self._end(why.status, why.message)
-            self.task.cancel()
+            self._break_off(why.status, why.message)
             return
         except Exception as problem:
             self._waiter.fail(problem)  # what hears messages failed: the method fails with it
             return
-        if self._unread:
-            self._owed += len(data)
-        else:
-            self._exchange.took(len(data))
+        self._owed += len(data)
+        if self._read and not self._unread:
+            self._take_owed()
+        self._note()
 
     def on_end(self) -> None:
         """The caller has no more to say."""
         if self._messages.begun:
-            self._end(Status.INTERNAL, "the last message is not whole")
-            self.task.cancel()
+            self._break_off(Status.INTERNAL, "the last message is not whole")
         self._whole = True
         self._waiter.wake()
 
     def on_reset(self) -> None:
         """The stream is no more."""
         self._ended = True
+        self._forget()
         self.task.cancel()
 
+    # === from kept ===
+
+    def too_much(self, message: str) -> None:
+        """More is kept of callers than may be, and of this one most."""
+        self._break_off(Status.RESOURCE_EXHAUSTED, message)
+
     # === within ===
+
+    def _listen(self) -> None:
+        if self._read:
+            return
+        self._read = True
+        self._exchange.read()
+        if not self._unread:
+            self._take_owed()
+
+    def _take_owed(self) -> None:
+        owed, self._owed = self._owed, 0
+        self._exchange.took(owed)
+
+    def _note(self) -> None:
+        keeps = self._messages.begun + self._waiting
+        if keeps != self._keeps:
+            more, self._keeps = keeps - self._keeps, keeps
+            self._kept.note(self, more)
+
+    def _forget(self) -> None:
+        """Nobody reads any more what has come."""
+        self._messages.forget()
+        self._unread.clear()
+        self._waiting = 0
+        self._note()
+
+    def _break_off(self, status: Status, message: str) -> None:
+        self._end(status, message)
+        self.task.cancel()
 
     async def _run(self, method: Method) -> None:
         try:
@@ -141,6 +188,7 @@ class Call:
         if self._ended:
             return
         self._ended = True
+        self._forget()
         self._begin()
         self._exchange.end(block(trailers(status, message)))
 
@@ -150,14 +198,14 @@ class Call:
             self._exchange.headers(_BEGIN)
 
     def _expire(self) -> None:
-        self._end(Status.DEADLINE_EXCEEDED, "the caller's time is over")
-        self.task.cancel()
+        self._break_off(Status.DEADLINE_EXCEEDED, "the caller's time is over")
 
     def _deliver(self, message: bytes) -> None:
         if self._hear is not None:
             self._hear(message)
         else:
             self._unread.append(message)
+            self._waiting += len(message)
             self._waiter.wake()
 
 

@@ -30,6 +30,10 @@ class Messages:
         """Bytes of a message that is not whole yet."""
         return len(self._rest)
 
+    def forget(self) -> None:
+        """No more is read: what has come of a message goes."""
+        self._rest = bytearray()
+
     def read(self, data: bytes) -> Iterator[bytes]:
         """Messages that are whole now. Raises Refused for one that is too large or compressed."""
         if not self._rest and len(data) >= _PREFIX.size and self._length(data, 0) == len(data) - _PREFIX.size:
@@ -41,7 +45,9 @@ class Messages:
             end = at + _PREFIX.size + self._length(self._rest, at)
             if len(self._rest) < end:
                 break
-            yield bytes(self._rest[at + _PREFIX.size : end])
+            with memoryview(self._rest) as view:  # copied once: they may be large
+                message = bytes(view[at + _PREFIX.size : end])
+            yield message
             at = end
         del self._rest[:at]
 

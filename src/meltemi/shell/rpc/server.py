@@ -7,6 +7,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from meltemi.shell.http2.headers import Request
 from meltemi.shell.http2.limits import Limits
 from meltemi.shell.http2.protocol import Http2Protocol, Times
 from meltemi.shell.rpc.call import Answered, Call, Method, refusal
+from meltemi.shell.rpc.kept import Kept
 from meltemi.shell.sockets import short
 
 log: Any = structlog.get_logger(__name__)
@@ -41,7 +43,20 @@ class Sizes(Value, frozen=True, kw_only=True):
 
     message: int = 4 << 20
     """Bytes of a message."""
+    beside: int = 1 << 20
+    """Bytes of others, unfinished or unread, that are kept of a connection beside the largest message."""
+    connections: int = 4096
+    """At a time; who comes then is sent away at once, so that descriptors are left for others."""
     http2: Limits = Limits()
+
+
+MOST_KEPT = 128 << 20
+"""Bytes that are kept of all callers together, unfinished or unread: those of whom some are read at a time."""
+
+
+def all_kept() -> Kept:
+    """Of all the servers that share it."""
+    return Kept(MOST_KEPT, "all callers")
 
 
 class RpcServer:
@@ -49,13 +64,14 @@ class RpcServer:
 
     def __init__(
         self, methods: Methods, *, shared: Shared | None = None, sizes: Sizes | None = None,
-        times: Times | None = None,
+        times: Times | None = None, kept: Kept | None = None,
     ) -> None:  # fmt: skip
-        """`shared`: framed messages, where several servers send the same."""
+        """Where several servers send the same, and keep of callers together: `shared`, framed messages; `kept`."""
         self._methods = methods
         self._shared = shared or Shared()
         self._sizes = sizes or Sizes()
         self._times = times or Times()
+        self._kept = kept or all_kept()
         self._listening: socket.socket | None = None
         self._accepting: list[asyncio.Task[None]] = []
         self._greeting: set[asyncio.Task[None]] = set()
@@ -116,6 +132,9 @@ class RpcServer:
                 log.warning("no connection can be taken now", reason=str(problem))
                 await asyncio.sleep(_AGAIN)
                 continue
+            if len(self._connections) + len(self._greeting) >= self._sizes.connections:
+                one.close()
+                continue
             one.setblocking(False)
             task = loop.create_task(self._greet(one, secure))
             self._greeting.add(task)
@@ -137,12 +156,15 @@ class RpcServer:
             log.info("a connection was not let in", reason=str(problem))
 
     def _protocol(self) -> Http2Protocol:
-        return Http2Protocol(self._accept, self._sizes.http2, self._times, self._shared, self._connections)
+        kept = Kept(self._sizes.message + self._sizes.beside, "the calls of this connection", self._kept)
+        accept = partial(self._accept, kept)
+        return Http2Protocol(accept, self._sizes.http2, self._times, self._shared, self._connections)
 
-    def _accept(self, exchange: Exchange, request: Request, peer: Peer) -> Receiver:
+    def _accept(self, kept: Kept, exchange: Exchange, request: Request, peer: Peer) -> Receiver:
         if (answer := refusal(request, self._methods)) is not None:
             return Answered(exchange, answer)
-        call = Call(exchange, request, peer, self._methods[request.path], largest=self._sizes.message)
+        method, largest = self._methods[request.path], self._sizes.message
+        call = Call(exchange, request, peer, method, largest=largest, kept=kept)
         self._calls.add(call.task)
         call.task.add_done_callback(self._calls.discard)
         return call

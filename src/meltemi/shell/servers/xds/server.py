@@ -10,7 +10,7 @@ who the proxy is.
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from functools import partial
 from pathlib import Path
 from sys import intern
@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import structlog
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import json_format
+from msgspec import structs
 
 from meltemi.core.model.proxy import Proxy
 from meltemi.core.model.resource import ResourceType
@@ -29,7 +30,7 @@ from meltemi.shell.http2.limits import Limits
 from meltemi.shell.http2.protocol import Times
 from meltemi.shell.measures import Measures
 from meltemi.shell.rpc.call import Call
-from meltemi.shell.rpc.server import Methods, RpcServer, Secure, Sizes
+from meltemi.shell.rpc.server import Methods, RpcServer, Secure, Sizes, all_kept
 from meltemi.shell.rpc.status import Refused, Status
 from meltemi.shell.users import held
 
@@ -42,7 +43,9 @@ _MOST_REQUESTS = 16 << 20
 """Bytes of requests that are kept with what they say: a crowd says the same, and a step is known by it."""
 _TYPES = {str(kind): kind for kind in ResourceType}
 _SIZES = Sizes(message=16 << 20, http2=Limits(streams=16))
-"""A proxy that comes back names all that it holds; it and its agent have a handful of streams."""
+"""A proxy that comes back names all that it holds; it and its agent have a handful of streams …"""
+_POD_SIZES = structs.replace(_SIZES, connections=32)
+"""… on a handful of connections."""
 _TIMES = Times()
 _TLS_TIMES = Times(age=30 * 60)
 """A certificate is looked at when a connection begins: none lasts long beyond its certificate (Istio's figure)."""
@@ -75,8 +78,11 @@ class SessionHandle(Protocol):
 
 Identity = Callable[[], Proxy | None]
 """Who the transport says it is, now; None where it does not say."""
-Connect = Callable[[Identity, Mapping[str, Any]], Awaitable[SessionHandle]]
-"""(identity, node message) → a session; waits until the mesh is known completely."""
+Leave = Callable[[], None]
+Connect = Callable[[Identity, Mapping[str, Any], Leave], Awaitable[SessionHandle]]
+"""(identity, node message, to call when all is answered) → a session."""
+Arrive = Callable[[Hashable], Awaitable[Leave]]
+"""(whose stream) → when it is to be heard, what says that others may be: a crowd is heard some at a time."""
 Admit = Callable[[Call, Mapping[str, Any]], Awaitable[Identity | str]]
 """(call, node message) → whose configuration it gets, or why it gets none."""
 Beside = Callable[[Identity], Methods]
@@ -86,32 +92,36 @@ Beside = Callable[[Identity], Methods]
 class XdsServer:
     """All listening sockets of the control plane."""
 
-    def __init__(self, connect: Connect, beside: Beside = lambda _: {}, measures: Measures | None = None) -> None:
+    def __init__(
+        self, arrive: Arrive, connect: Connect, beside: Beside = lambda _: {}, measures: Measures | None = None
+    ) -> None:
+        self._arrive = arrive
         self._connect = connect
         self._measures = measures or Measures()
         self._beside = beside
         self._servers: dict[Path, RpcServer] = {}
         self._shared = Shared()
+        self._kept = all_kept()
         self._requests: Recent[bytes, _Said] = Recent(_MOST_REQUESTS, lambda said: said.size)
 
     async def open(self, path: Path, identity: Identity) -> None:
         """Listen for one pod, whose proxy `identity` tells. A stale socket is replaced."""
         if path in self._servers:
             return
-        server = self._server(_known(identity), self._beside(identity), _TIMES)
+        server = self._server(lambda _: path, _known(identity), self._beside(identity), _TIMES, _POD_SIZES)
         _clear(path)
         server.listen_unix(path, partial(_protect, path))
         self._servers[path] = server
 
     async def open_tcp(self, port: int) -> None:
         """Listen on 127.0.0.1 for tools; who connects is who he says."""
-        server = self._server(_known(lambda: None), {}, _TIMES)
+        server = self._server(lambda call: call, _known(lambda: None), {}, _TIMES, _SIZES)
         server.listen("127.0.0.1", port)
         self._servers[Path(f"/tcp/{port}")] = server
 
     async def open_tls(self, host: str, port: int, secure: Secure, admit: Admit, beside: Methods) -> int:
         """Listen for whom TLS lets in and `admit` knows; the port. 0 picks one."""
-        server = self._server(admit, beside, _TLS_TIMES)
+        server = self._server(lambda call: call.certificate, admit, beside, _TLS_TIMES, _SIZES)
         port = server.listen(host, port, secure)
         self._servers[Path(f"/tls/{port}")] = server
         return port
@@ -134,35 +144,45 @@ class XdsServer:
         """Sockets that are open."""
         return frozenset(self._servers)
 
-    def _server(self, admit: Admit, beside: Methods, times: Times) -> RpcServer:
+    def _server(
+        self, of: Callable[[Call], Hashable], admit: Admit, beside: Methods, times: Times, sizes: Sizes
+    ) -> RpcServer:
+        """`of`: whose call it is, as far as the transport says."""
+
         async def delta(call: Call) -> None:
-            await self._serve(admit, call)
+            leave = await self._arrive(of(call))
+            try:
+                await self._serve(admit, call, leave)
+            finally:
+                leave()
 
         methods = {
             f"/{SERVICE}/DeltaAggregatedResources": delta,
             f"/{SERVICE}/StreamAggregatedResources": _full_state,
             **beside,
         }
-        return RpcServer(methods, shared=self._shared, sizes=_SIZES, times=times)
+        return RpcServer(methods, shared=self._shared, sizes=sizes, times=times, kept=self._kept)
 
-    async def _serve(self, admit: Admit, call: Call) -> None:
+    async def _serve(self, admit: Admit, call: Call, leave: Leave) -> None:
         """Read and write until one side ends."""
         first = await call.read()
         if first is None:
             return
         message = discovery_pb2.DeltaDiscoveryRequest.FromString(first)
-        node = json_format.MessageToDict(message.node)
+        del first  # of one that comes back it is large, and a stream lives long
+        node, begin = json_format.MessageToDict(message.node), _asked(message)
+        del message
         identity = await admit(call, node)
         if isinstance(identity, str):
             log.warning("refused", node=str(node.get("id", "")), reason=identity)
             raise Refused(Status.PERMISSION_DENIED, identity)
-        handle = await self._connect(identity, node)
+        handle = await self._connect(identity, node, leave)
         try:
             async with asyncio.TaskGroup() as tasks:
                 writing = tasks.create_task(self._write(handle.session, call))
-                message.ClearField("node")  # the rest is what others say too
-                self._hear(handle.session, message.SerializeToString(deterministic=True))
-                del first, message  # of one that comes back they are large, and a stream lives long
+                if begin:
+                    handle.session.on_request(begin)
+                del begin
                 await call.each(partial(self._hear, handle.session))
                 writing.cancel()
         finally:
@@ -187,11 +207,7 @@ class _Said:
 
     def __init__(self, raw: bytes) -> None:
         self.size = len(raw)
-        message = discovery_pb2.DeltaDiscoveryRequest.FromString(raw)
-        kind = _TYPES.get(message.type_url)
-        self.request = _request(kind, message) if kind else None
-        if kind is None:
-            log.info("unknown resource type asked for", type=message.type_url)
+        self.request = _asked(discovery_pb2.DeltaDiscoveryRequest.FromString(raw))
 
 
 def _known(identity: Identity) -> Admit:
@@ -223,7 +239,12 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _request(kind: ResourceType, message: discovery_pb2.DeltaDiscoveryRequest) -> Request:
+def _asked(message: discovery_pb2.DeltaDiscoveryRequest) -> Request | None:
+    """None for a type that is not served."""
+    kind = _TYPES.get(message.type_url)
+    if kind is None:
+        log.info("unknown resource type asked for", type=message.type_url)
+        return None
     return Request(
         type=kind,
         # A crowd names the same thousands of times.
