@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from meltemi.core.compose.targets import Answering, targets
+from meltemi.core.compose.targets import PIECES, Answering, targets
 from meltemi.core.engine.engine import Engine
 from meshes import documents, mesh_of
 
@@ -51,7 +51,7 @@ def test_where_it_is_listed_the_listed_port_counts():
     assert said(mesh, own()) == [("s", 80, 1234)]
 
 
-def test_an_endpoint_elsewhere_asks_each_workload_for_one_look_up():
+def test_an_endpoint_elsewhere_lets_few_workloads_look_again():
     texts = [
         service(f"s{i}", "{clusterIP: None, selector: {app: x}, ports: [{name: http, port: 80}]}") for i in range(50)
     ]
@@ -66,8 +66,8 @@ def test_an_endpoint_elsewhere_asks_each_workload_for_one_look_up():
     assert mesh.settle() == {}
 
     runs = Counter(mesh.runs) - before
-    assert runs.pop("listed_at") == MANY
-    assert runs["targets"] == 0
+    assert runs.pop("piece") <= PIECES
+    assert runs.pop("targets", 0) < MANY / 10
     assert sum(runs.values()) < 20
 
 

@@ -3,7 +3,8 @@
 Place:  compose/{registry,workloads} → [compose/targets] → pipeline/scope
 
 There may be as many workloads as there are proxies. So what is asked for each of them is kept small: whether it is an
-endpoint is looked up in an index, which is cut in parts, so that a changed endpoint makes one of them anew.
+endpoint is looked up in an index. It is cut in parts by services, so that a changed endpoint makes one of them anew,
+and each part in pieces by addresses, so that only the workloads of a piece look again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,8 @@ from meltemi.core.model.value import Value
 
 PARTS = 32
 """Of the index. More make a change cheaper and a new workload dearer."""
+PIECES = 64
+"""Of a part. More make a change cheaper for each workload, and dearer for the part."""
 
 Selector = tuple[tuple[str, str], ...]
 Index = Mapping[str, tuple[Target, ...]]
@@ -39,23 +42,29 @@ def targets(e: Engine, own: Answering) -> tuple[Target, ...]:
 
     The selector counts before the first endpoint is there: a proxy must know its ports before it is ready.
     """
-    listed = {t for address in own.addresses for part in range(PARTS) for t in e.get(listed_at, part, address)}
+    listed = {
+        found
+        for address in own.addresses
+        for part in range(PARTS)
+        for found in e.get(piece, part, _piece(address)).get(address, ())
+    }
     answered = {(t.host, t.port) for t in listed}
     selected = (t for t in _selected(e, own) if (t.host, t.port) not in answered)
     return tuple(sorted({*listed, *selected}))
 
 
-def listed_at(e: Engine, part: int, address: str) -> tuple[Target, ...]:
-    """What one part of the index has at an address."""
-    return e.get(index, part).get(address, ())
+def piece(e: Engine, part: int, at: int) -> Index:
+    """The addresses of one piece of a part."""
+    return e.get(index, part)[at]
 
 
-def index(e: Engine, part: int) -> Index:
-    """The endpoints of the part's services."""
-    found: dict[str, tuple[Target, ...]] = {}
+def index(e: Engine, part: int) -> tuple[Index, ...]:
+    """The endpoints of the part's services, in pieces."""
+    found: tuple[dict[str, tuple[Target, ...]], ...] = tuple({} for _ in range(PIECES))
     for host in e.get(hosts_in, part):
         for address, answered in e.get(index_of, host).items():
-            found[address] = found.get(address, ()) + answered
+            of = found[_piece(address)]
+            of[address] = of.get(address, ()) + answered
     return found
 
 
@@ -101,3 +110,7 @@ def selector_of(e: Engine, host: str) -> tuple[str, Selector] | None:
 def _target(found: Service, port: ServicePort, own: Answering) -> Target | None:
     number = dict(own.names).get(port.target) if isinstance(port.target, str) else port.target or port.number
     return Target(host=found.host, port=port.number, target=PortNumber(number)) if number else None
+
+
+def _piece(address: str) -> int:
+    return crc32(address.encode()) % PIECES
