@@ -35,31 +35,35 @@ class Holdings:
     _named: dict[str, int] = field(default_factory=dict[str, int])
     _free_at: dict[str, float] = field(default_factory=dict[str, float])
     _all_free_at: float = 0.0
+    _borrowed: bool = False
+    """Whether another has the same memory: it is copied before it is changed."""
 
     def copy(self) -> "Holdings":
         """The same, to be changed on its own."""
-        copied = replace(self, _needs=self._needs.copy(), _named=self._named.copy(), _free_at=self._free_at.copy())
-        copied.alike = inf
-        return copied
+        return replace(self, alike=inf, _borrowed=True)
 
     def share(self, other: "Holdings") -> None:
         """Keep one object of what is equal in both."""
+        if self._borrowed:
+            return
+        self._borrowed = True
         self._needs = other._needs if self._needs == other._needs else self._needs
         self._named = other._named if self._named == other._named else self._named
         self._free_at = other._free_at if self._free_at == other._free_at else self._free_at
 
     def equals(self, other: "Holdings") -> bool:
         """Whether the same is held, and was needed; at which turns does not matter where nothing is under way."""
-        mine, others = self._needs, other._needs
-        return (
-            (self._all_free_at, self._free_at, self._named) == (other._all_free_at, other._free_at, other._named)
-            and mine.keys() == others.keys()
-            and all(_held(turns) == _held(others[name]) for name, turns in mine.items())
-        )
+        if self._all_free_at != other._all_free_at:
+            return False
+        if self._needs is other._needs and self._named is other._named and self._free_at is other._free_at:
+            return True
+        same = (self._free_at, self._named) == (other._free_at, other._named)
+        return same and _are_held(self._needs, other._needs)
 
     def sent(self, resource: Resource, turn: int) -> None:
         """A resource is on its way: what it names is needed from now on, what its predecessor names still is."""
         if resource.needs:
+            self._own()
             this = resource.type, resource.name
             self._needs[this] = (*self._needs.get(this, ()), (turn, resource))
             for cluster in resource.needs:
@@ -90,7 +94,14 @@ class Holdings:
 
     def forget(self, cluster: str) -> None:
         """The cluster has been removed."""
-        self._free_at.pop(cluster, None)
+        if cluster in self._free_at:
+            self._own()
+            del self._free_at[cluster]
+
+    def _own(self) -> None:
+        if self._borrowed:
+            self._needs, self._named, self._free_at = self._needs.copy(), self._named.copy(), self._free_at.copy()
+            self._borrowed = False
 
     def _drop(self, this: Id, gone: Callable[[int, Resource], bool], now: float) -> None:
         turns = self._needs.get(this)
@@ -99,6 +110,7 @@ class Holdings:
         left = tuple(one for one in turns if not gone(*one))
         if len(left) == len(turns):
             return
+        self._own()
         for turn, resource in turns:
             if gone(turn, resource):
                 self._release(resource, now)
@@ -114,6 +126,12 @@ class Holdings:
             if not self._named[cluster]:
                 del self._named[cluster]
             self._free_at[cluster] = max(self._free_at.get(cluster, 0.0), now + self.slack + resource.hold)
+
+
+def _are_held(some: dict[Id, tuple[Turn, ...]], others: dict[Id, tuple[Turn, ...]]) -> bool:
+    if some.keys() != others.keys():
+        return False
+    return all(turns is (other := others[name]) or _held(turns) == _held(other) for name, turns in some.items())
 
 
 def _held(turns: tuple[Turn, ...]) -> tuple[Resource, ...]:

@@ -45,6 +45,8 @@ class Stream:
     """Route tables whose virtual hosts the proxy has been told of, be it that there are none."""
     _sent_clusters: set[str] = field(default_factory=set[str])
     """Clusters that were sent before the proxy told which endpoints it holds from an earlier stream."""
+    _borrowed: set[ResourceType] = field(default_factory=set[ResourceType])
+    """Types whose memory another stream has too: it is copied before it is changed."""
     wake_at: float | None = None
     """When `on_time` has something to do; None for never."""
 
@@ -57,7 +59,8 @@ class Stream:
         """The same, to be changed on its own."""
         return replace(
             self,
-            _types={kind: state.copy() for kind, state in self._types.items()},
+            _types=self._types.copy(),
+            _borrowed=set(self._types),
             _holdings=self._holdings.copy(),
             _started_tables=self._started_tables.copy(),
             _sent_clusters=self._sent_clusters.copy(),
@@ -65,8 +68,9 @@ class Stream:
 
     def share(self, other: "Stream") -> None:
         """Keep one object of what is equal in both; neither may be changed in place from now on."""
-        for kind, state in self._types.items():
-            state.share(other._types[kind])
+        for kind in self._types.keys() - self._borrowed:
+            self._types[kind].share(other._types[kind])
+        self._borrowed = set(self._types)
         self._holdings.share(other._holdings)
 
     def equals(self, other: "Stream") -> bool:
@@ -89,7 +93,7 @@ class Stream:
 
     def on_request(self, request: Request, now: float) -> list[Effect]:
         """A request arrived at a time (seconds, monotonic)."""
-        state = self._types[request.type]
+        state = self._own(request.type)
         effects: list[Effect] = []
         if not state.subscribed:
             self._first(request, state, now)
@@ -105,13 +109,14 @@ class Stream:
     def on_change(self, changed: dict[ResourceType, set[str]], now: float) -> list[Effect]:
         """The offer changed at these names."""
         for kind, names in changed.items():
-            self._types[kind].dirty |= names
+            self._own(kind).dirty |= names
         return self._pump(now)
 
     def on_offer(self, offer: Offer, now: float) -> list[Effect]:
         """Another offer takes the place of the old one: the proxy's scope has changed."""
         self.offer = offer
-        for kind, state in self._types.items():
+        for kind in ResourceType:
+            state = self._own(kind)
             state.dirty |= offer.of(kind).keys() | state.sent.keys()
         return self._pump(now)
 
@@ -150,6 +155,15 @@ class Stream:
             for name in state.refused
             if self._is_refused(kind, name)
         ]
+
+    # === its memory ===
+
+    def _own(self, kind: ResourceType) -> Subscription:
+        """What it knows of a type, to be changed."""
+        if kind in self._borrowed:
+            self._types[kind] = self._types[kind].copy()
+            self._borrowed.discard(kind)
+        return self._types[kind]
 
     # === requests ===
 
@@ -196,7 +210,7 @@ class Stream:
     def _lose_table(self, table: str, now: float) -> None:
         """The proxy no longer wants a route table: its virtual hosts went with it."""
         self._started_tables.discard(table)
-        hosts = self._types[VIRTUAL_HOST]
+        hosts = self._own(VIRTUAL_HOST)
         for name in [name for name in hosts.sent if _table(name) == table]:
             hosts.sent.pop(name)
             hosts.held.pop(name, None)
@@ -205,7 +219,7 @@ class Stream:
     def _begin_table(self, table: str, now: float) -> None:
         """The proxy has a route table that it had not (or lost): its virtual hosts may come now, all of them."""
         self._lose_table(table, now)
-        self._types[VIRTUAL_HOST].dirty |= {one.name for one in self._hosts_of(table)}
+        self._own(VIRTUAL_HOST).dirty |= {one.name for one in self._hosts_of(table)}
 
     def _answered(self, request: Request, state: Subscription, now: float) -> list[Effect]:
         sent = state.in_flight.pop(request.nonce, None)
@@ -221,7 +235,7 @@ class Stream:
             if resource is None:
                 state.held.pop(name, None)
                 if request.type is CLUSTER:  # its endpoints went with it, whenever Envoy says so
-                    self._types[ENDPOINTS].held.pop(name, None)
+                    self._own(ENDPOINTS).held.pop(name, None)
                 continue
             if not self._wants(request.type, state, name):  # unsubscribed while this was under way
                 continue
@@ -274,9 +288,9 @@ class Stream:
         for kind in ResourceType:
             state = self._types[kind]
             if state.subscribed and (state.dirty or (kind is VIRTUAL_HOST and self._new_tables())):
-                effects += self._send(kind, state, now)
-        hosts = self._types[VIRTUAL_HOST]
-        return [*effects, *self._answer(hosts)] if hosts.asked else effects
+                effects += self._send(kind, self._own(kind), now)
+        asked = self._types[VIRTUAL_HOST].asked
+        return [*effects, *self._answer(self._own(VIRTUAL_HOST))] if asked else effects
 
     def _answer(self, hosts: Subscription) -> list[Effect]:
         """Requests that wait for virtual hosts go on when the proxy holds these. It asks for a name only once, so each
@@ -357,7 +371,7 @@ class Stream:
 
     def _resend_endpoints(self, cluster: str) -> None:
         """Envoy warms a cluster that it is sent again until its endpoints come again, and does not ask for them."""
-        endpoints = self._types[ENDPOINTS]
+        endpoints = self._own(ENDPOINTS)
         if not endpoints.subscribed:
             self._sent_clusters.add(cluster)
         if endpoints.sent.pop(cluster, None) is not None:
