@@ -3,7 +3,6 @@
 Place:  bench · check → engine → shell/publish with in-process sessions that acknowledge everything, without sockets
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -45,11 +44,11 @@ async def measure(services: int, proxies: int) -> list[tuple[object, ...]]:
     for session in sessions:
         for kind in ResourceType:
             session.on_request(_request(kind, _wanted(session, kind)))
-    await _acknowledge(sessions)
-    return [await _rounds(name, engine, publisher, sessions) for name in CHANGES]
+    _acknowledge(sessions)
+    return [_rounds(name, engine, publisher, sessions) for name in CHANGES]
 
 
-async def _rounds(name: str, engine: Engine, publisher: Publisher, sessions: list[Session]) -> tuple[object, ...]:
+def _rounds(name: str, engine: Engine, publisher: Publisher, sessions: list[Session]) -> tuple[object, ...]:
     total = [0.0] * 6
     for number in range(ROUNDS):
         before = sum(engine.runs.values())
@@ -61,30 +60,31 @@ async def _rounds(name: str, engine: Engine, publisher: Publisher, sessions: lis
             engine.put(("doc", document.key), document)
             publisher.settle(2)
         runs = sum(engine.runs.values()) - before
-        for i, one in enumerate((checking.ms, deriving.ms, *await _acknowledge(sessions), runs)):
+        for i, one in enumerate((checking.ms, deriving.ms, *_acknowledge(sessions), runs)):
             total[i] += one / ROUNDS
     return (name, len(sessions), *total[:3], *(round(one) for one in total[3:]))
 
 
-async def _acknowledge(sessions: list[Session]) -> tuple[float, int, int]:
+def _acknowledge(sessions: list[Session]) -> tuple[float, int, int]:
     """Take what is sent and answer it until everybody is current.
 
     Milliseconds of CPU that the sessions took (not the measuring proxies), the number of resources, and of bytes.
     """
     spent, resources, sent = 0.0, 0, 0
     for session in sessions:
-        async with asyncio.timeout(60):
-            while not session.current():
+        while not session.current():
+            start = time.process_time()
+            taken = session.take()
+            spent += time.process_time() - start
+            if not taken:
+                raise RuntimeError(f"{session.proxy.id} waits for nothing: {session.stream.waiting()}")
+            for data in taken:
+                response = DeltaDiscoveryResponse.FromString(data)
                 start = time.process_time()
-                taken = await session.responses()
+                session.on_request(_request(ResourceType(response.type_url), nonce=response.nonce))
                 spent += time.process_time() - start
-                for data in taken:
-                    response = DeltaDiscoveryResponse.FromString(data)
-                    start = time.process_time()
-                    session.on_request(_request(ResourceType(response.type_url), nonce=response.nonce))
-                    spent += time.process_time() - start
-                    resources += len(response.resources)
-                    sent += len(data)
+                resources += len(response.resources)
+                sent += len(data)
     return spent * 1000, resources, sent
 
 

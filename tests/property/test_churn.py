@@ -10,6 +10,7 @@ import pytest
 from bench.crowd.changes import Changes
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
 
+from fakes.writer import responses
 from meltemi.core.check.validate import check_document
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Document, Key
@@ -50,7 +51,7 @@ async def acknowledge(session: Session) -> None:
         while not session.current() or missing(session):
             for kind, names in missing(session).items():
                 session.on_request(Request(type=kind, subscribe=names))
-            for raw in await session.responses() if not session.current() else ():
+            for raw in await responses(session) if not session.current() else ():
                 said = DeltaDiscoveryResponse.FromString(raw)
                 session.on_request(Request(type=ResourceType(said.type_url), nonce=said.nonce))
 

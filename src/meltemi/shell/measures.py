@@ -7,16 +7,14 @@ One process may hold several control planes (tests do), so nothing here is globa
 """
 
 import re
-import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from meltemi.core.model.resource import ResourceType
+from meltemi.shell.tally import Clock, Count, Family, Spread, counts, spreads
 from meltemi.version import VERSION
 
-disable_created_metrics()
 TYPES = {
     ResourceType.RUNTIME: "rtds",
     ResourceType.SECRET: "sds",
@@ -47,24 +45,31 @@ class Measures:
         pushes = self._counter("pilot_xds_pushes", "Responses that were sent to proxies.", "type")
         rejects = self._counter("pilot_total_xds_rejects", "Resources that proxies refused.", "type")
         sent = self._counter("meltemi_xds_sent_bytes", "Bytes of responses that were sent to proxies.", "type")
-        size = self._histogram("pilot_xds_config_size_bytes", "Bytes of a response.", "type", _SIZES)
+        size = self._histogram("pilot_xds_config_size_bytes", "Bytes of a response.", "type", bounds=_SIZES)
         self._pushes = {kind: pushes.labels(name) for kind, name in TYPES.items()}
         self._rejects = {kind: rejects.labels(name) for kind, name in TYPES.items()}
         self._sent = {kind: sent.labels(name) for kind, name in TYPES.items()}
         self._size = {kind: size.labels(name) for kind, name in TYPES.items()}
-        self._write = self._histogram("pilot_xds_send_time", "Seconds until a response was taken from us.")
+        self._write = self._histogram("pilot_xds_send_time", "Seconds until a response was taken from us.").labels()
         self._converged = self._histogram(
             "pilot_proxy_convergence_time", "Seconds from a change until a proxy had answered for all of it."
-        )
+        ).labels()
         joined = self._histogram("pilot_xds_push_time", "Seconds to put a response together.", "type")
         self._joined = {kind: joined.labels(name) for kind, name in TYPES.items()}
-        self._settled = self._histogram("meltemi_settle_time", "Seconds to derive a change and tell all streams.")
-        self._queue = self._histogram("pilot_proxy_queue_time", "Seconds until a stream looked at a change.")
-        stages = self._counter("meltemi_stage_seconds", "Seconds spent in a stage of the work.", "stage")
+        self._settled = self._histogram(
+            "meltemi_settle_time", "Seconds to derive a change and tell all streams."
+        ).labels()
+        self._queue = self._histogram("pilot_proxy_queue_time", "Seconds until a stream looked at a change.").labels()
+        stages = counts("meltemi_stage_seconds", "Seconds spent in a stage of the work.", ("stage",), Clock)
+        self._registry.register(stages)
         self._stages = {name: stages.labels(name) for name in STAGES}
-        self._faults = self._counter("pilot_total_xds_internal_errors", "Times that something could not be derived.")
+        self._faults = self._counter(
+            "pilot_total_xds_internal_errors", "Times that something could not be derived."
+        ).labels()
         self._updates = self._counter("pilot_inbound_updates", "Changes that were received.", "type")
-        self._gathered = self._histogram("pilot_debounce_time", "Seconds that a burst of changes was gathered.")
+        self._gathered = self._histogram(
+            "pilot_debounce_time", "Seconds that a burst of changes was gathered."
+        ).labels()
         self._config = self._counter("pilot_k8s_cfg_events", "Changes of the mesh's own kinds.", "type", "event")
         self._registered = self._counter("pilot_k8s_reg_events", "Changes of Kubernetes' kinds.", "type", "event")
         self.gauge("pilot_info", "What runs here.", lambda: 1, version=VERSION)
@@ -97,14 +102,9 @@ class Measures:
         self._settled.observe(took)
         self._began = None
 
-    @contextmanager
-    def stage(self, name: str) -> Generator[None]:
+    def stage(self, name: str) -> Clock:
         """Around the work of a stage, one of `STAGES`. No stage stands within another."""
-        start = time.monotonic()
-        try:
-            yield
-        finally:
-            self._stages[name].inc(time.monotonic() - start)
+        return self._stages[name]
 
     def failed(self) -> None:
         """A fault of ours: something could not be derived."""
@@ -146,11 +146,15 @@ class Measures:
         """All of it, as Prometheus reads it. Istio's counters have no `_total` at their ends: neither have these."""
         return _SUFFIX.sub(rb"\1", generate_latest(self._registry))
 
-    def _counter(self, name: str, about: str, *labels: str) -> Counter:
-        return Counter(name, about, labels, registry=self._registry)
+    def _counter(self, name: str, about: str, *labels: str) -> Family[Count]:
+        family = counts(name, about, labels, Count)
+        self._registry.register(family)
+        return family
 
-    def _histogram(self, name: str, about: str, label: str = "", buckets: tuple[float, ...] = _SPANS) -> Histogram:
-        return Histogram(name, about, (label,) if label else (), buckets=buckets, registry=self._registry)
+    def _histogram(self, name: str, about: str, *labels: str, bounds: tuple[float, ...] = _SPANS) -> Family[Spread]:
+        family = spreads(name, about, labels, bounds)
+        self._registry.register(family)
+        return family
 
 
 _SUFFIX = re.compile(rb"^((?:# (?:HELP|TYPE) )?\w+)_total(?=[ {])", re.MULTILINE)

@@ -98,6 +98,8 @@ class Publisher:
         self._holders: dict[Scope, ScopeHolder] = {}
         self._of_cell: dict[Cell, set[ScopeHolder]] = {}
         self._sessions: dict[Session, Identity] = {}
+        self._unmoved: set[Session] = set()
+        """Whose new scope could not be listed: tried again with the next change."""
         self._left_out: dict[Session, tuple[LeftOut, ...]] = {}
         """What each proxy was started without, because its Envoy refuses it."""
         self._complete = asyncio.Event()
@@ -126,8 +128,11 @@ class Publisher:
                 self._relist(holder, changed, before)
             self._rebody(changed)
         with self._measures.stage("scope"):
-            for session in list(self._sessions):
-                self._rescope(session)
+            for session, identity in list(self._sessions.items()):
+                proxy = identity() or session.proxy
+                moved = proxy != session.proxy or (self._derive.scope_of, (proxy,)) in changed
+                if moved or session in self._unmoved:
+                    self._rescope(session, proxy)
         self._remember()
         self._revision = max(self._revision, revision)
         self._measures.settled(time.monotonic() - start)
@@ -173,7 +178,8 @@ class Publisher:
 
         def close() -> None:
             del self._sessions[session], self._left_out[session]
-            session.stream.close()
+            session.close()
+            self._unmoved.discard(session)
             self._engine.unwatch(self._derive.scope_of, session.proxy)
             self._leave(session, session.holder)
             self.answered()
@@ -256,15 +262,16 @@ class Publisher:
         if before.get(cell) != self._failures[cell]:
             log.error("could not be derived", function=cell[0].__name__, args=cell[1], exc_info=problem)
 
-    def _rescope(self, session: Session) -> None:
-        """A proxy's labels, or what selects it, may have changed. Where that fails it keeps its scope."""
+    def _rescope(self, session: Session, proxy: Proxy) -> None:
+        """A proxy's labels, or what selects it, have changed. Where that fails it keeps its scope."""
+        self._unmoved.discard(session)
         try:
-            self._move(session)
+            self._move(session, proxy)
         except Exception as problem:
-            self._failed((self._derive.scope_of, (session.proxy,)), problem, self._failures)
+            self._unmoved.add(session)
+            self._failed((self._derive.scope_of, (proxy,)), problem, self._failures)
 
-    def _move(self, session: Session) -> None:
-        proxy = self._sessions[session]() or session.proxy
+    def _move(self, session: Session, proxy: Proxy) -> None:
         if proxy != session.proxy:
             scope = self._scope(proxy)
             self._engine.unwatch(self._derive.scope_of, session.proxy)

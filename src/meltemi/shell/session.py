@@ -25,6 +25,8 @@ from meltemi.core.xds.wire import response
 from meltemi.shell.measures import TYPES, Measures
 
 log: Any = structlog.get_logger(__name__)
+_now = time.monotonic
+"""The clock of asyncio's loops."""
 
 SHORT = {kind: name.upper() for kind, name in TYPES.items()}
 """As `istioctl proxy-status` calls them."""
@@ -79,7 +81,9 @@ class Session:
         self._outbox: list[Send] = []
         self._changed: Names = frozenset()
         self._moved = False
-        self._wake = asyncio.Event()
+        self._wake: Callable[[], None] = _nobody
+        self._timer: asyncio.TimerHandle | None = None
+        """For when the stream has something to do."""
 
     def on_request(self, request: Request) -> None:
         """The proxy asks or answers."""
@@ -88,8 +92,8 @@ class Session:
             self._asked(self.holder, request)
         with self._measures.stage("step"):
             self._carry_out(self.stream.on_request(request, _now()))
-        if self.stream.wake_at is not None:
-            self._wake.set()  # who sleeps in `responses` may sleep longer than the stream may now
+        if self._outbox or self.stream.wake_at is not None:  # which may be sooner than it was
+            self._wake()
         if self._since is not None and self.current():
             self._measures.converged(_now() - self._since)
             self._since = None
@@ -101,7 +105,7 @@ class Session:
         self._since = self._measures.began(_now()) if self._since is None else self._since
         self._changed = self._changed | changed if self._changed else changed
         self._queued = self._queued or _now()
-        self._wake.set()
+        self._wake()
 
     def move(self, holder: ScopeHolder, revision: int) -> None:
         """The proxy's scope has changed with a store revision."""
@@ -110,18 +114,26 @@ class Session:
         self._since = self._measures.began(_now()) if self._since is None else self._since
         self._moved = True
         self._queued = self._queued or _now()
-        self._wake.set()
+        self._wake()
 
-    async def responses(self) -> list[bytes]:
-        """Wait until there is something to send, and take it."""
-        while True:
-            self._wake.clear()
-            self._take_changes()
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Call `wake` when there may be something to take."""
+        self._wake = wake
+
+    def take(self) -> list[bytes]:
+        """What there is to send now."""
+        self._take_changes()
+        if self.stream.wake_at is not None:
             self._carry_out(self.stream.on_time(_now()))
-            if self._outbox:
-                taken, self._outbox = self._outbox, []
-                return [self._joined(send) for send in taken]
-            await self._sleep()
+        self._wake_later()
+        taken, self._outbox = self._outbox, []
+        return [self._joined(send) for send in taken]
+
+    def close(self) -> None:
+        """The proxy is gone."""
+        self._wake = _nobody
+        self._wake_later(never=True)
+        self.stream.close()
 
     def _joined(self, send: Send) -> bytes:
         start = time.monotonic()
@@ -159,13 +171,17 @@ class Session:
             ],
         }
 
-    async def _sleep(self) -> None:
-        delay = self.stream.wake_at - _now() if self.stream.wake_at is not None else None
-        try:
-            async with asyncio.timeout(delay):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+    def _wake_later(self, *, never: bool = False) -> None:
+        at = None if never else self.stream.wake_at
+        if self._timer is not None and self._timer.when() != at:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None and at is not None:
+            self._timer = asyncio.get_running_loop().call_at(at, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._wake()
 
     def _take_changes(self) -> None:
         changed, self._changed = self._changed, frozenset()
@@ -186,7 +202,6 @@ class Session:
             match effect:
                 case Send():
                     self._outbox.append(effect)
-                    self._wake.set()
                 case Refused():
                     self.refusals[effect.resource.type, effect.resource.name] = effect
                     self._measures.refused(effect.resource.type)
@@ -225,5 +240,5 @@ def refusal(refused: Refused) -> Finding:
     )
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+def _nobody() -> None:
+    """Who waits for a session that has no stream yet, or none any more."""

@@ -1,6 +1,5 @@
 """A control plane's identity side over real gRPC servers: sockets of pods, TLS ports, a store and keys in memory."""
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
@@ -50,8 +49,10 @@ class Silence:
     def on_request(self, request: Request) -> None:
         del request
 
-    async def responses(self) -> list[bytes]:
-        await asyncio.Event().wait()
+    def listen(self, wake: Callable[[], None]) -> None:
+        del wake
+
+    def take(self) -> list[bytes]:
         return []
 
 

@@ -74,8 +74,12 @@ def test_who_does_not_read_is_asked_for_nothing_and_delays_nobody():
 
     async def method(call: Call) -> None:
         name = (await call.read() or b"").decode()
+        woken = asyncio.Event()
+        call.listen(woken.set)
         for _ in range(5):
-            await call.ready()
+            while not call.ready:
+                await woken.wait()
+                woken.clear()
             made.append(name)
             await call.write(bytes(100_000))
 

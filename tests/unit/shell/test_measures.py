@@ -7,6 +7,7 @@ from typing import Any
 from envoy.service.discovery.v3 import discovery_pb2
 from starlette.testclient import TestClient
 
+from fakes.writer import responses
 from meltemi.core.check.validate import check_document
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.proxy import Proxy, Role
@@ -43,7 +44,7 @@ async def answer(session: Session, *, refuse: bool = False) -> int:
     """Take what is sent and answer it, until nothing is owed; the bytes."""
     size = 0
     while not session.current():
-        for raw in await session.responses():
+        for raw in await responses(session):
             size += len(raw)
             sent = discovery_pb2.DeltaDiscoveryResponse.FromString(raw)
             bad = "no" if refuse and sent.resources else ""

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from fakes.calls import FakeCalls
 from fakes.refusals import FakeRefusals
+from fakes.writer import responses
 from meltemi.core.compose.calls import called
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.finding import Finding
@@ -81,26 +82,26 @@ def codes(publisher: Publisher) -> list[str]:
 def test_who_comes_after_a_refusal_gets_what_was_in_force_before() -> None:
     async def act(engine: Engine, publisher: Publisher, first: Session) -> None:
         first.on_request(Request(type=ResourceType.LISTENER))
-        acknowledge(first, await first.responses())
+        acknowledge(first, await responses(first))
         put(engine, publisher, one="bad for Envoy")
         await refuse(first)
         with contextlib.suppress(TimeoutError):  # nothing is to be sent: it holds what was before
             async with asyncio.timeout(0.05):
-                raise AssertionError(await first.responses())
+                raise AssertionError(await responses(first))
         assert codes(publisher) == ["M9001"]
         assert first.current()
 
         second = (await publisher.connect(lambda: PROXY, {})).session
         second.on_request(Request(type=ResourceType.CLUSTER))
         second.on_request(Request(type=ResourceType.LISTENER))
-        acknowledge(second, await second.responses())
+        acknowledge(second, await responses(second))
         assert second.stream.held(ResourceType.CLUSTER) == first.stream.held(ResourceType.CLUSTER)
         assert "one" in second.stream.held(ResourceType.CLUSTER)
         assert second.status()["types"]["CDS"]["state"] == "REFUSED"
 
         put(engine, publisher, one="mended")
         for session in (first, second):
-            acknowledge(session, await session.responses())
+            acknowledge(session, await responses(session))
             assert session.stream.held(ResourceType.CLUSTER)["one"] == "mended"
         assert codes(publisher) == []
 
@@ -118,7 +119,7 @@ def test_what_was_refused_is_known_after_a_restart() -> None:
         session = (await publisher.connect(lambda: PROXY, {})).session
         session.on_request(Request(type=ResourceType.LISTENER))
         session.on_request(Request(type=ResourceType.CLUSTER))
-        acknowledge(session, await session.responses())
+        acknowledge(session, await responses(session))
         for text in texts[1:]:
             put(engine, publisher, one=text)
         await then(session)
@@ -135,7 +136,7 @@ def test_what_was_refused_is_known_after_a_restart() -> None:
 
 
 async def refuse(session: Session) -> None:
-    for one in map(discovery_pb2.DeltaDiscoveryResponse.FromString, await session.responses()):
+    for one in map(discovery_pb2.DeltaDiscoveryResponse.FromString, await responses(session)):
         session.on_request(Request(type=ResourceType(one.type_url), nonce=one.nonce, error="no"))
 
 
@@ -162,12 +163,12 @@ def test_only_proxies_that_a_revision_concerns_are_waited_for() -> None:
         for session in (deaf, well):
             session.on_request(Request(type=ResourceType.CLUSTER))
             session.on_request(Request(type=ResourceType.LISTENER))
-        await deaf.responses()  # and never says a word
+        await responses(deaf)  # and never says a word
 
-        acknowledge(well, await well.responses())
+        acknowledge(well, await responses(well))
         engine.put("well", "v2")
         publisher.settle(2)
-        sent = await well.responses()
+        sent = await responses(well)
         assert not await returns(publisher.wait_for(2))
         acknowledge(well, sent)
         assert await returns(publisher.wait_for(2))
@@ -212,14 +213,14 @@ def test_a_removal_that_waits_comes_when_its_time_comes_though_nothing_else_happ
         session = handle.session
         session.on_request(Request(type=ResourceType.CLUSTER))
         session.on_request(Request(type=ResourceType.LISTENER))
-        acknowledge(session, await session.responses())
-        acknowledge(session, await session.responses())
+        acknowledge(session, await responses(session))
+        acknowledge(session, await responses(session))
 
         engine.put("needs", "")
         publisher.settle(2)
-        sent = await session.responses()
+        sent = await responses(session)
         async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
-            writer = tasks.create_task(session.responses())
+            writer = tasks.create_task(responses(session))
             await asyncio.sleep(0.01)
             acknowledge(session, sent)
             (removal,) = await writer

@@ -76,14 +76,14 @@ async def client(port: int, name: str) -> AsyncGenerator[Client]:
 
 def test_who_does_not_read_delays_nobody_and_is_sent_the_last_state(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
-    take = session.Session.responses
+    take = session.Session.take
 
-    async def noting(self: session.Session) -> list[bytes]:
-        found = await take(self)
+    def noting(self: session.Session) -> list[bytes]:
+        found = take(self)
         taken.append(self.proxy.id)
         return found
 
-    monkeypatch.setattr(session.Session, "responses", noting)
+    monkeypatch.setattr(session.Session, "take", noting)
 
     async def run() -> None:
         engine, port = Engine(), free_port()

@@ -75,6 +75,7 @@ class Exchange:
         self.over = False
         """Whether nothing can be sent any more."""
         self._waiter = Waiter()
+        self._then: Callable[[], None] | None = None
         self.sending: Sending | None = None
         """What is being sent, and how far it has come."""
 
@@ -88,19 +89,27 @@ class Exchange:
         if not self.over:
             self._carrier.connection.headers(self._stream, block)
 
+    def post(self, prefix: bytes, message: bytes) -> None:
+        """Begin to send `prefix` and `message`: as soon as windows and socket take them. Nothing else is being sent."""
+        if not self.over:
+            self.sending = Sending(prefix, message, self._carrier.shared)
+            self._carrier.data(self)
+
     async def send(self, prefix: bytes, message: bytes) -> None:
         """Send `prefix` and `message`; returns when the socket has all of it, or the stream is over."""
-        if self.over:
-            return
-        self.sending = Sending(prefix, message, self._carrier.shared)
-        self._carrier.data(self)
-        while self.sending is not None:  # pyright: ignore[reportUnnecessaryComparison]  (it may be sent by now)
+        self.post(prefix, message)
+        while self.sending is not None:
             await self._waiter.wait()
 
-    async def ready(self) -> None:
-        """Wait until the stream's window, the connection's and the socket would take something."""
-        while not self.over and (self._carrier.paused or not self._carrier.connection.room(self._stream)):
-            await self._waiter.wait()
+    @property
+    def ready(self) -> bool:
+        """Whether windows and socket would take something, and nothing is being sent."""
+        idle = self.sending is None and not self.over
+        return idle and not self._carrier.paused and self._carrier.connection.room(self._stream) > 0
+
+    def listen(self, then: Callable[[], None]) -> None:
+        """Call `then` whenever `ready` may have changed."""
+        self._then = then
 
     def read(self) -> None:
         """Somebody reads the request from now on: until then the peer may send little."""
@@ -138,5 +147,7 @@ class Exchange:
         self.wake()
 
     def wake(self) -> None:
-        """Something has changed that `send` or `ready` may wait for."""
+        """Something has changed that `send` waits for, or of which `ready` tells."""
         self._waiter.wake()
+        if self._then is not None:
+            self._then()

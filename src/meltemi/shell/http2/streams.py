@@ -146,7 +146,7 @@ class Streams:
     def room(self, number: int) -> int:
         """Bytes of data that may be sent on a stream."""
         one = self._open.get(number)
-        return max(0, min(one.outbound, self._outbound)) if one else 0
+        return max(0, min(one.outbound, self._outbound)) if one is not None else 0
 
     def spend(self, number: int, size: int) -> None:
         """So many bytes are sent, no more than there is room for."""

@@ -90,9 +90,23 @@ class Call:
         while not self._whole:
             await self._waiter.wait()
 
-    async def ready(self) -> None:
-        """Wait until a message would be taken: by the windows and the socket."""
-        await self._exchange.ready()
+    @property
+    def ready(self) -> bool:
+        """Whether a message would be taken now: by the windows and the socket."""
+        return self._exchange.ready
+
+    def listen(self, then: Callable[[], None]) -> None:
+        """Call `then` whenever `ready` may have changed."""
+        self._exchange.listen(then)
+
+    def post(self, message: bytes) -> None:
+        """Send a message, of one who is `ready`."""
+        self._begin()
+        self._exchange.post(prefix(message), message)
+
+    def fail(self, problem: Exception) -> None:
+        """What reads (`read`, `each`) fails with it."""
+        self._waiter.fail(problem)
 
     async def write(self, message: bytes) -> None:
         """Send a message; returns when the socket has all of it."""
@@ -112,7 +126,7 @@ class Call:
             self._break_off(why.status, why.message)
             return
         except Exception as problem:
-            self._waiter.fail(problem)  # what hears messages failed: the method fails with it
+            self.fail(problem)  # what hears messages failed: the method fails with it
             return
         self._owed += len(data)
         if self._read and not self._unread:

@@ -9,7 +9,6 @@ who the proxy is.
 
 import asyncio
 import os
-import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from functools import partial
 from pathlib import Path
@@ -32,6 +31,7 @@ from meltemi.shell.measures import Measures
 from meltemi.shell.rpc.call import Call
 from meltemi.shell.rpc.server import Methods, RpcServer, Secure, Sizes, all_kept
 from meltemi.shell.rpc.status import Refused, Status
+from meltemi.shell.servers.xds.writer import Speaker, Writer
 from meltemi.shell.users import held
 
 log: Any = structlog.get_logger(__name__)
@@ -51,15 +51,11 @@ _TLS_TIMES = Times(age=30 * 60)
 """A certificate is looked at when a connection begins: none lasts long beyond its certificate (Istio's figure)."""
 
 
-class Session(Protocol):
+class Session(Speaker, Protocol):
     """One connected proxy, as the publisher keeps it."""
 
     def on_request(self, request: Request) -> None:
         """The proxy asks or answers."""
-        ...
-
-    async def responses(self) -> list[bytes]:
-        """Wait until there is something to send, and take it: what is not taken does not pile up."""
         ...
 
 
@@ -177,24 +173,15 @@ class XdsServer:
             log.warning("refused", node=str(node.get("id", "")), reason=identity)
             raise Refused(Status.PERMISSION_DENIED, identity)
         handle = await self._connect(identity, node, leave)
+        writer = Writer(handle.session, call, self._measures)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                writing = tasks.create_task(self._write(handle.session, call))
-                if begin:
-                    handle.session.on_request(begin)
-                del begin
-                await call.each(partial(self._hear, handle.session))
-                writing.cancel()
+            if begin:
+                handle.session.on_request(begin)
+            del begin
+            await call.each(partial(self._hear, handle.session))
         finally:
+            writer.close()
             handle.close()
-
-    async def _write(self, session: Session, call: Call) -> None:
-        while True:
-            await call.ready()  # who takes nothing is made nothing
-            for response in await session.responses():
-                start = time.monotonic()
-                await call.write(response)
-                self._measures.written(time.monotonic() - start)
 
     def _hear(self, session: Session, raw: bytes) -> None:
         said = self._requests.get(raw, lambda: _Said(raw))
