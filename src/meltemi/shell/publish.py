@@ -163,8 +163,12 @@ class Publisher:
         with self._measures.stage("enter"):
             holder = self._enter(proxy)
 
+        arriving = True
+
         def answered() -> None:
-            if session.current():
+            nonlocal arriving
+            if arriving and session.current():
+                arriving = False
                 leave()
             self.answered()
 

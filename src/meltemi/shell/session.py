@@ -101,20 +101,14 @@ class Session:
 
     def on_change(self, changed: Names, revision: int) -> None:
         """The offer changed with a store revision. Names alone are kept, however slow the proxy is to take them."""
-        self.told = revision
-        self._since = self._measures.began(_now()) if self._since is None else self._since
         self._changed = self._changed | changed if self._changed else changed
-        self._queued = self._queued or _now()
-        self._wake()
+        self._tell(revision)
 
     def move(self, holder: ScopeHolder, revision: int) -> None:
         """The proxy's scope has changed with a store revision."""
         self.holder = holder
-        self.told = revision
-        self._since = self._measures.began(_now()) if self._since is None else self._since
         self._moved = True
-        self._queued = self._queued or _now()
-        self._wake()
+        self._tell(revision)
 
     def listen(self, wake: Callable[[], None]) -> None:
         """Call `wake` when there may be something to take."""
@@ -170,6 +164,14 @@ class Session:
                 {"type": SHORT[one.resource.type], "name": one.resource.name, "reason": one.reason} for one in refused
             ],
         }
+
+    def _tell(self, revision: int) -> None:
+        self.told = revision
+        if self._queued is None:
+            self._queued = _now()
+            if self._since is None:
+                self._since = self._measures.began(self._queued)
+        self._wake()
 
     def _wake_later(self, *, never: bool = False) -> None:
         at = None if never else self.stream.wake_at

@@ -90,10 +90,7 @@ class Steps:
 
     def used(self, step: _Step) -> None:
         """Remember it longer than others."""
-        if step in self._known:
-            del self._known[step]
-        else:
-            self._weight += step.weight
+        del self._known[step]
         self._known[step] = None
 
     def forget(self, steps: Sequence[_Step]) -> None:
@@ -104,8 +101,10 @@ class Steps:
                 self._weight -= step.weight
             step.forget()
 
-    def tidy(self) -> None:
-        """Forget what is too much, and what was before the offer changed."""
+    def add(self, new: _Step) -> None:
+        """Remember it; forget what is too much, and what was before the offer changed."""
+        self._weight += new.weight
+        self._known[new] = None
         while self._known and (self._weight > self._most or not next(iter(self._known)).is_known()):
             self.forget([next(iter(self._known))])
 
@@ -191,8 +190,9 @@ class Member:
             if self._is_alone():
                 return self._alter(apply, at)
             step = self._make(key, event, apply, at)
-        self._cohort.steps.used(step)
-        self._cohort.steps.tidy()
+            self._cohort.steps.add(step)
+        else:
+            self._cohort.steps.used(step)
         self._go(step.node)
         return step.effects
 
