@@ -25,6 +25,7 @@ from e2e.xds_push.test_xds_push import (
 from envoy_real import free_port
 from meltemi.core.model.proxy import Proxy, Role
 from meltemi.core.model.resource import Resource, ResourceType
+from meltemi.core.xds.events import Request
 from meltemi.shell import session
 from meltemi.shell.servers.xds.server import XdsServer
 
@@ -227,6 +228,34 @@ def test_a_changed_cluster_brings_its_endpoints_and_serves_at_once(tmp_path: Pat
             await mesh.answered()
             assert sent.names() == ["Cluster c0", "ClusterLoadAssignment c0", "VirtualHost 80/h"]
             assert await serves(port, "after")
+
+    run(scenario)
+
+
+@pytest.mark.e2e
+def test_a_new_cluster_brings_its_endpoints_before_they_are_asked_for(
+    tmp_path: Path, behind: int, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not so while Envoy starts: it says that this is over by asking for listeners."""
+    asked: list[ResourceType] = []
+    take = session.Session.on_request
+
+    def noting(self: session.Session, request: Request) -> None:
+        asked.append(request.type)
+        take(self, request)
+
+    monkeypatch.setattr(session.Session, "on_request", noting)
+
+    async def scenario() -> None:
+        mesh, port = Mesh(), free_port()
+        mesh.offer(*front(port), *warming("c0", behind), host("h", "c0"))
+        async with envoy(mesh, tmp_path):
+            assert asked.index(ResourceType.ENDPOINTS) < asked.index(ResourceType.LISTENER)
+            sent.clear()
+            mesh.offer(*warming("c1", behind), host("new", "c1", "new"))
+            await mesh.answered()
+            assert sent.names() == ["Cluster c1", "ClusterLoadAssignment c1", "VirtualHost 80/new"]
+            assert await serves(port, "new")
 
     run(scenario)
 

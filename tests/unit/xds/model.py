@@ -3,6 +3,7 @@
 What it knows of Envoy is in docs/envoy.md, each line with the test that holds it against the real one.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 from meltemi.core.model.resource import Resource, ResourceType
@@ -30,7 +31,28 @@ class ModelEnvoy:
         """Cluster → until when a request that an earlier virtual host sent there may go on."""
         self.told: set[str] = set()
         """Tables whose virtual hosts were spoken of, so that their listeners serve."""
+        self.waiting: dict[str, int] = {}
+        """For which names requests wait, and how often the name had been asked for on this stream by then."""
+        self.asks: Counter[str] = Counter()
+        """How often this stream has asked for a name."""
         self._asked_hosts = False
+        self._asked: set[str] = set()
+        """Names that were ever asked for, of tables that it still has: each once on a stream."""
+
+    def call(self, name: str) -> None:
+        """A request for `TABLE/AUTHORITY` comes, to a table that serves. Without a virtual host it asks, and waits."""
+        if name.partition("/")[0] in self.told and self.found(name) is None and name not in self._asked:
+            self._asked.add(name)
+            self.asks[name] += 1
+            self.waiting[name] = self.asks[name]
+            self._ask(VHDS, name)
+
+    def found(self, name: str) -> Resource | None:
+        """The virtual host for `TABLE/AUTHORITY`: the bodies are their domains."""
+        table, _, authority = name.partition("/")
+        host = authority.partition(":")[0]
+        of_table = (one for key, one in self.has[VHDS].items() if key.partition("/")[0] == table)
+        return next((one for one in of_table if host in one.body.decode().split()), None)
 
     def connect(self) -> None:
         """A stream begins."""
@@ -41,8 +63,10 @@ class ModelEnvoy:
             self._ask(EDS, *endpoints, initial=True)
         if self.has[LDS]:
             self._ask(RDS, *sorted(self.has[LDS]), initial=True)
+        self.asks = Counter(self._asked)
+        self.waiting = dict.fromkeys(self.waiting, 1)
         if self._asked_hosts:
-            self._ask(VHDS, initial=True)
+            self._ask(VHDS, *(("*", *sorted(self._asked)) if self._asked else ()), initial=True)
 
     def receive(self, send: Send) -> None:
         """One response, and its answer."""
@@ -56,6 +80,8 @@ class ModelEnvoy:
         for name in send.removed:
             if not bad or self.takes():
                 self._remove(send.type, name)
+        for name in send.answered:
+            self.waiting.pop(name, None)
         self.requests.append(Request(type=send.type, nonce=send.nonce, error=f"no: {bad}" if bad else ""))
         if send.type is RDS and self.has[RDS] and not self._asked_hosts:
             self._asked_hosts = True
@@ -107,8 +133,17 @@ class ModelEnvoy:
 
     def _drop(self, kind: ResourceType, name: str) -> None:
         self.has[kind].pop(name, None)
-        self.told.discard(name)
         self.requests.append(Request(type=kind, unsubscribe=(name,)))
+        if kind is RDS:
+            self._lose_table(name)
+
+    def _lose_table(self, table: str) -> None:
+        """With a listener its requests end, and what they asked for is not wanted any more."""
+        self.told.discard(table)
+        if gone := tuple(sorted(one for one in self._asked if one.partition("/")[0] == table)):
+            self._asked -= set(gone)
+            self.waiting = {name: times for name, times in self.waiting.items() if name not in gone}
+            self.requests.append(Request(type=VHDS, unsubscribe=gone))
 
     def _leave(self, host: str) -> None:
         if old := self.has[VHDS].get(host):

@@ -1,6 +1,7 @@
 """Whatever happens in whatever order, a small honest Envoy never has a route to a cluster that it cannot use, and at
 rest it holds the offer, but for what it refuses."""
 
+from collections.abc import Iterable
 from itertools import cycle
 
 from hypothesis import given, settings
@@ -32,7 +33,8 @@ def worlds(draw: st.DrawFn) -> dict[Id, Resource]:
             hold = Seconds(draw(st.sampled_from([0.0, 3.0])))
             # equal bytes have equal versions: what a host names is part of its version
             full = f"{version}>{to}+{hold}"
-            made.append(Resource(type=VHDS, name=name, version=full, body=b"", needs=frozenset([to]), hold=hold))
+            body = name.partition("/")[2].encode()
+            made.append(Resource(type=VHDS, name=name, version=full, body=body, needs=frozenset([to]), hold=hold))
     return {(one.type, one.name): one for one in made}
 
 
@@ -61,23 +63,35 @@ class Wire:
 
     def change(self, world: dict[Id, Resource]) -> None:
         gone, self.world = self.world.keys() - world.keys(), world
-        self.took(self.stream.on_change(self.offer.update(world.values(), gone), self.envoy.now))
+        self.took(self.stream.on_change(self.update(gone), self.envoy.now))
+
+    def update(self, gone: Iterable[Id] = ()) -> dict[ResourceType, set[str]]:
+        """Offer the world."""
+        return self.offer.update(self.world.values(), gone)
+
+    def receive(self, send: Send) -> None:
+        """The Envoy hears what the stream said."""
+        self.envoy.receive(send)
+
+    def say(self) -> None:
+        """The stream hears what the Envoy said."""
+        self.took(self.stream.on_request(self.envoy.requests.pop(0), self.envoy.now))
 
     def step(self, what: "dict[Id, Resource] | str") -> None:
         match what:
             case dict():
                 self.change(what)
             case "send" if self.under_way:
-                self.envoy.receive(self.under_way.pop(0))
+                self.receive(self.under_way.pop(0))
                 assert self.envoy.broken() == []
             case "answer" if self.envoy.requests:
-                self.took(self.stream.on_request(self.envoy.requests.pop(0), self.envoy.now))
+                self.say()
             case "time":
                 self.envoy.now += 2
                 self.took(self.stream.on_time(self.envoy.now))
             case "new offer":
                 self.offer = Offer()
-                self.offer.update(self.world.values())
+                self.update()
                 self.took(self.stream.on_offer(self.offer, self.envoy.now))
             case "reconnect" if not self.envoy.warming:
                 self.connect()
@@ -101,7 +115,7 @@ class Wire:
 
 
 @settings(max_examples=300, deadline=None)
-@given(steps=st.lists(STEPS, max_size=40), takes=st.lists(st.booleans(), min_size=1, max_size=7))
+@given(steps=st.lists(STEPS, min_size=10, max_size=40), takes=st.lists(st.booleans(), min_size=1, max_size=7))
 def test_no_route_is_ever_broken_and_at_rest_all_is_there(
     steps: list[dict[Id, Resource] | str], takes: list[bool]
 ) -> None:
@@ -109,7 +123,11 @@ def test_no_route_is_ever_broken_and_at_rest_all_is_there(
     for one in steps:
         wire.step(one)
     wire.rest()
+    all_is_there(wire)
 
+
+def all_is_there(wire: Wire) -> None:
+    """At rest: the Envoy holds the offer, but for what it refuses."""
     envoy, stream = wire.envoy, wire.stream
     held = {(kind, name): one.version for kind in ResourceType for name, one in envoy.has[kind].items()}
     bad = {identity for identity, one in wire.world.items() if BAD in one.version}
@@ -118,7 +136,11 @@ def test_no_route_is_ever_broken_and_at_rest_all_is_there(
         if identity in bad or wire.sound(one):  # what names a refused cluster may go to its predecessor, or stay away
             assert (held.get(identity) == one.version) == wire.sound(one)
     still_named = {name for host in envoy.has[VHDS].values() for name in host.needs}
-    assert {identity for identity in held.keys() - wire.world.keys() if identity[1] not in still_named} == set()
+    left = {identity for identity in held.keys() - wire.world.keys() if identity[1] not in still_named}
+    if all(held.get(identity, one.version) == one.version for identity, one in wire.world.items()):
+        assert left == set()
+    else:  # after a new stream nobody knows what a predecessor names
+        assert {kind for kind, _ in left} <= {CDS, EDS}
     assert not envoy.warming
     assert envoy.told == set(envoy.has[RDS])
     assert stream.current()

@@ -78,12 +78,49 @@ def connected(*resources: Resource) -> Proxy:
 def test_a_route_waits_for_its_cluster_and_the_cluster_s_endpoints() -> None:
     proxy = connected()
 
-    first = proxy.change(made(CDS, "a"), made(EDS, "a"), made(VHDS, "80/h", needs=["a"]))
-    assert names(first) == ["a"]
-    assert names(proxy.answer(first[0])) == []
-    endpoints = proxy.ask(EDS, "a")
-    assert names(endpoints) == ["a"]
-    assert names(proxy.answer(endpoints[0])) == ["80/h"]
+    cluster, endpoints = proxy.change(made(CDS, "a"), made(EDS, "a"), made(VHDS, "80/h", needs=["a"]))
+    assert [one.type for one in (cluster, endpoints) if isinstance(one, Send)] == [CDS, EDS]
+    assert proxy.ask(EDS, "a") == []  # they are on their way
+    assert names(proxy.answer(cluster)) == []
+    assert names(proxy.answer(endpoints)) == ["80/h"]
+
+
+def test_endpoints_wait_to_be_asked_for_while_an_envoy_starts() -> None:
+    """Until it asks for listeners it may read a cluster and set it up later, and the endpoints would be lost."""
+    proxy = Proxy(made(CDS, "a"), made(EDS, "a"))
+    proxy.ask(EDS, "own")
+    clusters = proxy.ask(CDS, "*")
+    assert names(clusters) == ["a"]
+    assert names(proxy.answer(clusters[0])) == []
+    assert names(proxy.ask(EDS, "a")) == ["a"]
+
+
+def test_endpoints_behind_a_cluster_that_is_refused_are_not_held() -> None:
+    proxy = connected()
+    cluster, endpoints = proxy.change(made(CDS, "a"), made(EDS, "a"))
+    proxy.answer(cluster, "bad")
+    proxy.answer(endpoints)  # it is acknowledged, but nothing took it
+    assert proxy.stream.held(EDS) == {}
+
+    mended = proxy.change(made(CDS, "a", "2"), made(VHDS, "80/h", needs=["a"]))
+    assert names(mended) == ["a", "a"]
+    assert names(proxy.answer(mended[0])) == []
+    proxy.ask(EDS, "a")
+    assert names(proxy.answer(mended[1])) == ["80/h"]
+
+
+def test_a_cluster_stays_while_what_is_held_from_an_earlier_stream_may_name_it() -> None:
+    """The proxy refuses what should take its place, however long that lasts."""
+    proxy = Proxy(made(RDS, "80"), made(VHDS, "80/h", "2"))
+    proxy.ask(CDS, "*", initial={"old": "1"})
+    proxy.ask(RDS, "80", initial={"80": "1"})
+    sent = proxy.ask(VHDS, initial={"80/h": "1"})
+    proxy.answer(sent[0], "bad")
+    assert proxy.stream.on_time(10 * UNKNOWN_HOLD) == []
+
+    mended = proxy.change(made(VHDS, "80/h", "3"))
+    proxy.now = 10 * UNKNOWN_HOLD
+    assert names(proxy.answer(mended[0])) == ["-old"]
 
 
 def test_a_cluster_goes_when_nothing_names_it_and_no_request_may_come_back() -> None:
@@ -284,35 +321,63 @@ def test_a_name_is_answered_when_its_host_is_held() -> None:
     put = proxy.offer.update([made(CDS, "a"), made(EDS, "a"), made(VHDS, "80/a.ns:80", needs=["a"])])
     put[VHDS] |= found
     first = proxy.stream.on_change(put, proxy.now)
-    assert (names(first), answered(first)) == (["a"], [])
-    proxy.answer(first[0])
-    second = proxy.ask(EDS, "a")
-    third = proxy.answer(second[0])
-    assert (names(third), answered(third)) == (["80/a.ns:80"], [])
-    fourth = proxy.answer(third[0])
-    assert (names(fourth), answered(fourth)) == ([], ["80/a:8080"])
-    assert proxy.answer(fourth[0]) == []
+    assert (names(first), answered(first)) == (["a", "a"], [])
+    assert proxy.ask(EDS, "a") == proxy.answer(first[0]) == []
+    second = proxy.answer(first[1])
+    assert [(names([one]), answered([one])) for one in second] == [(["80/a.ns:80"], []), ([], ["80/a:8080"])]
+    assert [proxy.answer(one) for one in second] == [[], []]
     assert proxy.stream.is_at_rest()
+
+
+def test_a_name_waits_for_a_host_that_is_sent_with_others() -> None:
+    """One of them may be refused, and then nobody knows which of these the proxy has."""
+    proxy = on_demand(a="80/a.ns:80")
+    sent = proxy.change(made(VHDS, "80/a.ns:80"), made(VHDS, "80/b.ns:80"))
+    assert proxy.ask(VHDS, "80/a") == []
+
+    halves = proxy.answer(sent[0], "bad")
+    assert [(names([one]), answered([one])) for one in halves] == [
+        (["80/a.ns:80"], []),
+        (["80/b.ns:80"], []),
+        ([], ["80/a"]),
+    ]
 
 
 def test_a_name_of_what_is_held_already_is_answered_at_once() -> None:
     proxy = on_demand(made(VHDS, "80/a.ns:80"), a="80/a.ns:80")
 
     assert answered(proxy.ask(VHDS, "80/a")) == ["80/a"]
-    assert answered(proxy.ask(VHDS, "80/a:80", "81/b")) == ["80/a:80"]
+    assert answered(proxy.ask(VHDS, "80/a:80", "80/b")) == ["80/a:80"]
+
+
+def test_a_name_in_a_table_that_has_gone_keeps_no_request_waiting() -> None:
+    assert answered(on_demand().ask(VHDS, "81/a")) == ["81/a"]
 
 
 def test_a_host_that_is_refused_keeps_no_request_waiting() -> None:
     proxy = on_demand(a="80/a.ns:80")
     sent = proxy.change(made(VHDS, "80/a.ns:80"))
-    assert proxy.ask(VHDS, "80/a") == []
+    proxy.answer(sent[0], error="no")
 
-    assert answered(proxy.answer(sent[0], error="no")) == ["80/a"]
+    assert answered(proxy.ask(VHDS, "80/a")) == ["80/a"]
 
 
 def test_what_is_no_host_and_who_holds_everything_are_answered_at_once() -> None:
     assert answered(on_demand().ask(VHDS, "80/*", "80/a b", "none")) == ["80/*", "80/a b", "none"]
     assert answered(connected(made(VHDS, "80/a")).ask(VHDS, "80/b")) == ["80/b"]
+
+
+def test_who_is_given_everything_while_a_request_waits_has_it_before_the_answer() -> None:
+    proxy = on_demand()
+    assert proxy.ask(VHDS, "80/a") == []
+    full = Offer()
+    full.update([made(LDS, "l"), made(RDS, "80"), made(CDS, "a"), made(VHDS, "80/a", needs=["a"])])
+
+    first = proxy.stream.on_offer(full, proxy.now)
+    assert (names(first), answered(first)) == (["a"], [])
+    second = proxy.answer(first[0])
+    assert names(second) == ["80/a"]
+    assert answered([*second, *proxy.answer(second[0])]) == ["80/a"]
 
 
 def test_a_new_stream_answers_all_that_was_asked_for_on_the_old_one() -> None:

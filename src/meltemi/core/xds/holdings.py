@@ -33,6 +33,8 @@ class Holdings:
     _needs: dict[Id, tuple[Turn, ...]] = field(default_factory=dict[Id, tuple[Turn, ...]])
     """The one that is held, then those under way."""
     _named: dict[str, int] = field(default_factory=dict[str, int])
+    _unread: set[Id] = field(default_factory=set[Id])
+    """What is held in a version whose needs are not known: it may name any cluster."""
     _free_at: dict[str, float] = field(default_factory=dict[str, float])
     _all_free_at: float = 0.0
     _borrowed: bool = False
@@ -49,11 +51,12 @@ class Holdings:
         self._borrowed = True
         self._needs = other._needs if self._needs == other._needs else self._needs
         self._named = other._named if self._named == other._named else self._named
+        self._unread = other._unread if self._unread == other._unread else self._unread
         self._free_at = other._free_at if self._free_at == other._free_at else self._free_at
 
     def equals(self, other: "Holdings") -> bool:
         """Whether the same is held, and was needed; at which turns does not matter where nothing is under way."""
-        if self._all_free_at != other._all_free_at:
+        if (self._all_free_at, self._unread) != (other._all_free_at, other._unread):
             return False
         if self._needs is other._needs and self._named is other._named and self._free_at is other._free_at:
             return True
@@ -71,6 +74,9 @@ class Holdings:
 
     def settled(self, kind: ResourceType, name: str, turn: int, now: float) -> None:
         """The proxy holds what was sent (or has removed it) at a turn: what was sent before is no longer held."""
+        if (kind, name) in self._unread:
+            self._own()
+            self._unread.discard((kind, name))
         self._drop((kind, name), lambda at, _: at < turn, now)
 
     def refused(self, resource: Resource, turn: int, now: float) -> None:
@@ -78,15 +84,21 @@ class Holdings:
         gone = resource.version
         self._drop((resource.type, resource.name), lambda at, was: at <= turn and was.version == gone, now)
 
+    def unread(self, kind: ResourceType, name: str, now: float) -> None:
+        """The proxy holds this from an earlier stream, in a version that is not offered."""
+        self._own()
+        self._unread.add((kind, name))
+        self.unknown(now)
+
     def unknown(self, now: float) -> None:
-        """Something is held whose needs are not known."""
+        """Something may be held whose needs are not known."""
         begin = (floor(now / ROUGHLY) + 1) * ROUGHLY if self.slack else now
         self._all_free_at = max(self._all_free_at, begin + UNKNOWN_HOLD)
         self.alike = min(self.alike, begin)
 
     def free_at(self, cluster: str, now: float) -> float | None:
-        """The time from which on a cluster may be removed, be it past; None while something held names it."""
-        if cluster in self._named:
+        """The time from which on a cluster may be removed, be it past; None while something held names it, or may."""
+        if self._unread or cluster in self._named:
             return None
         free_at = max(self._free_at.get(cluster, 0.0), self._all_free_at)
         self.alike = min(self.alike, free_at) if now < free_at else self.alike
@@ -101,6 +113,7 @@ class Holdings:
     def _own(self) -> None:
         if self._borrowed:
             self._needs, self._named, self._free_at = self._needs.copy(), self._named.copy(), self._free_at.copy()
+            self._unread = self._unread.copy()
             self._borrowed = False
 
     def _drop(self, this: Id, gone: Callable[[int, Resource], bool], now: float) -> None:

@@ -2,8 +2,9 @@
 
 Place:  xds · driven by servers/xds (requests, time) and shell/publish (changes of the offer)
 
-Make before break: what names a cluster is sent only when the proxy has acknowledged the cluster and its endpoints; a
-cluster is removed only when nothing that the proxy holds names it, and no request under way may come back to it.
+Make before break: what names a cluster is sent only when the proxy has acknowledged the cluster and its endpoints,
+which go right behind it; a cluster is removed only when nothing that the proxy holds names it, and no request under
+way may come back to it.
 
 What Envoy does, and this answers (docs/envoy.md): a cluster that is sent again needs its endpoints again; virtual
 hosts are asked for once, without names, for all route tables together, and a table waits for its first ones (on demand
@@ -12,6 +13,7 @@ that is refused may have been taken in part or not at all.
 Source: Envoy, "xDS REST and gRPC protocol", incremental xDS.
 """
 
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 
 from msgspec import structs
@@ -183,7 +185,7 @@ class Stream:
             if resource is not None and resource.version == version:
                 self._holdings.sent(resource, 0)
             elif request.type in _WAIT_FOR_CLUSTERS:
-                self._holdings.unknown(now)
+                self._holdings.unread(request.type, name, now)
         if request.type is VIRTUAL_HOST:
             self._started_tables |= {_table(name) for name in request.initial}
         state.dirty |= offered.keys() | request.initial.keys()
@@ -197,10 +199,13 @@ class Stream:
             state.names.add(name)
             state.dirty.add(name)
             state.absent.discard(name)
-            if name not in request.initial:
+            if name in state.ahead:
+                state.ahead.discard(name)  # it was sent where the proxy finds it
+            elif name not in request.initial:
                 state.sent.pop(name, None)  # asked for by name: the proxy has lost it, or never had it
         for name in request.unsubscribe:
             state.names.discard(name)
+            state.ahead.discard(name)
             for mapping in (state.sent, state.held, state.refused):
                 mapping.pop(name, None)
             self._holdings.settled(request.type, name, self._nonce + 1, now)
@@ -251,6 +256,8 @@ class Stream:
         self, request: Request, state: Subscription, sent: dict[str, Resource | None], now: float
     ) -> list[Effect]:
         """One alone is the culprit; of several, each half is sent again on its own."""
+        if request.type is CLUSTER:
+            self._nothing_ahead(sent)
         if len(sent) > 1:
             state.dirty |= sent.keys()
             self._halve(request.type, state, sent)
@@ -293,24 +300,44 @@ class Stream:
         return [*effects, *self._answer(self._own(VIRTUAL_HOST))] if asked else effects
 
     def _answer(self, hosts: Subscription) -> list[Effect]:
-        """Requests that wait for virtual hosts go on when the proxy holds these. It asks for a name only once, so each
-        is answered, also where there is nothing."""
-        ready = {name for name in hosts.asked if self._is_answered(hosts, name)}
+        """Requests that wait for virtual hosts go on when the proxy holds these, or is told them first. It asks for a
+        name only once, so each is answered, also where there is nothing."""
+        unready = self._unsettled_tables() if self.offer.answers is None else frozenset[str]()
+        ready = {name for name in hosts.asked if self._is_answered(name, unready)}
         if not ready:
             return []
         hosts.asked -= ready
         answer = self._respond(VIRTUAL_HOST, hosts, {})
         return [structs.replace(answer, answered=tuple(sorted(ready)))]
 
-    def _is_answered(self, hosts: Subscription, asked: str) -> bool:
+    def _is_answered(self, asked: str, unready: Set[str]) -> bool:
+        """`unready`: where everything is offered, the tables of which something is on its way."""
         name, answers = asked_name(asked), self.offer.answers
-        if name is None or answers is None:
+        if name is None or _table(name) not in self.offer.of(ROUTES):
             return True
+        if answers is None:
+            return _table(name) not in unready
         to = answers.get(name)
         if to is None:
             return False  # it is being looked for
-        version = self._version(VIRTUAL_HOST, to)
-        return version is None or hosts.held.get(to) == version or self._is_excused(VIRTUAL_HOST, to)
+        resource = self.offer.of(VIRTUAL_HOST).get(to)
+        return resource is None or self._is_settled(resource) or self._is_sent_alone(resource)
+
+    def _is_sent_alone(self, host: Resource) -> bool:
+        """Whether it is on its way and all of its response, which the proxy takes or refuses before it reads on."""
+        hosts = self._types[VIRTUAL_HOST]
+        if hosts.sent.get(host.name) != host.version:
+            return False
+        return any(len(sent) == 1 and sent.get(host.name) == host for sent in hosts.in_flight.values())
+
+    def _unsettled_tables(self) -> set[str]:
+        hosts = self.offer.of(VIRTUAL_HOST)
+        return {_table(name) for name, resource in hosts.items() if not self._is_settled(resource)}
+
+    def _is_settled(self, host: Resource) -> bool:
+        """Whether the proxy holds what is offered, or will not."""
+        held = self._types[VIRTUAL_HOST].held.get(host.name)
+        return held == host.version or self._is_excused(VIRTUAL_HOST, host.name)
 
     def _send(self, kind: ResourceType, state: Subscription, now: float) -> list[Effect]:
         put: dict[str, Resource | None] = {}
@@ -356,12 +383,13 @@ class Stream:
                 state.absent.add(name)
                 if kind is CLUSTER:
                     self._holdings.forget(name)
+                    self._nothing_ahead((name,))
                 continue
             state.sent[name] = resource.version
             state.absent.discard(name)
             self._holdings.sent(resource, self._nonce)
             if kind is CLUSTER:
-                self._resend_endpoints(name)
+                self._send_endpoints(name)
         return Send(
             type=kind,
             nonce=nonce,
@@ -369,13 +397,29 @@ class Stream:
             removed=tuple(name for name, one in put.items() if one is None),
         )
 
-    def _resend_endpoints(self, cluster: str) -> None:
-        """Envoy warms a cluster that it is sent again until its endpoints come again, and does not ask for them."""
+    def _send_endpoints(self, cluster: str) -> None:
+        """Envoy warms a cluster that it is sent again until its endpoints come again, and does not ask for them. Those
+        of a new one it takes behind it, before it asks; but not while it starts, when it sets up clusters later than it
+        reads them. It wants listeners when that is over."""
         endpoints = self._own(ENDPOINTS)
         if not endpoints.subscribed:
             self._sent_clusters.add(cluster)
-        if endpoints.sent.pop(cluster, None) is not None:
+        elif cluster not in endpoints.names:
+            if cluster in self.offer.of(ENDPOINTS) and self._types[ResourceType.LISTENER].subscribed:
+                endpoints.sent.pop(cluster, None)
+                endpoints.ahead.add(cluster)
+                endpoints.dirty.add(cluster)
+        elif endpoints.sent.pop(cluster, None) is not None:
             endpoints.dirty.add(cluster)
+
+    def _nothing_ahead(self, clusters: Iterable[str]) -> None:
+        """The proxy does not take these: nor does it the endpoints that went behind them."""
+        gone = self._types[ENDPOINTS].ahead.intersection(clusters)
+        endpoints = self._own(ENDPOINTS) if gone else self._types[ENDPOINTS]
+        for name in gone:
+            endpoints.ahead.discard(name)
+            endpoints.sent.pop(name, None)
+            endpoints.held.pop(name, None)
 
     def _start_tables(self, put: dict[str, Resource | None]) -> None:
         """A route table that the proxy has waits for its first virtual hosts: if there are none, say so."""
@@ -398,7 +442,7 @@ class Stream:
             return True
         if kind is VIRTUAL_HOST:
             return _table(name) in self._types[ROUTES].held or name in state.names
-        return name in state.names
+        return name in state.names or name in state.ahead
 
     def _is_due(self, kind: ResourceType, state: Subscription, resource: Resource) -> bool:
         name, version = resource.name, resource.version

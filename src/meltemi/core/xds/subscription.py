@@ -27,6 +27,8 @@ class Subscription:
     """Names in a response of several that was refused: the proxy may have taken them, or not."""
     absent: set[str] = field(default_factory=set[str])
     """Names that were asked for and answered with "there is none"."""
+    ahead: set[str] = field(default_factory=set[str])
+    """Names that the proxy will ask for when it reads what was sent just before, and is sent without being asked."""
     asked: set[str] = field(default_factory=set[str])
     """Names that were asked for on demand and are not answered yet."""
     dirty: set[str] = field(default_factory=set[str])
