@@ -12,8 +12,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable
 
-AT_ONCE = 64
-"""Proxies that are told everything at a time: enough to keep two CPUs and the readers busy."""
+AT_ONCE = 32
+"""Proxies that are told everything at a time: enough to keep two CPUs and the readers busy, and few hold bytes."""
 PATIENCE = 1.0
 """Seconds after which the place of one that has not answered goes to the next."""
 

@@ -80,9 +80,14 @@ class Steps:
         self._weight = 0
         self._known: dict[_Step, None] = {}
         self._said: Recent[object, Request] = Recent(MOST_SAID, lambda one: _NAME * _names_in(one))
+        self._same: Recent[int, tuple[Request, Request]] = Recent(MOST_SAID, lambda both: _NAME * _names_in(both[0]))
+        """By the identity of a request, which is kept too, lest another gets it: who reads knows equal bytes."""
 
     def same(self, request: Request) -> Request:
         """One object for all requests that say this, in whatever order each names what it wants or holds."""
+        return self._same.get(id(request), lambda: (request, self._find(request)))[1]
+
+    def _find(self, request: Request) -> Request:
         wanted, left = frozenset(request.subscribe), frozenset(request.unsubscribe)
         held = frozenset(request.initial.items())
         key = request.type, request.nonce, request.error, wanted, left, held

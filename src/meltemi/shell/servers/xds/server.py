@@ -41,6 +41,10 @@ PROXY_UID = 1337
 """The user that Envoy runs as in a pod (Istio's): the only one, beside root, who may connect."""
 _MOST_REQUESTS = 16 << 20
 """Bytes of requests that are kept with what they say: a crowd says the same, and a step is known by it."""
+_AS_A_VALUE = 3
+"""What a request weighs with what it says, in its bytes."""
+_SMALL = 1 << 10
+"""Bytes of requests that are known as they are. In larger ones each proxy has an order of its own."""
 _TYPES = {str(kind): kind for kind in ResourceType}
 _SIZES = Sizes(message=16 << 20, http2=Limits(streams=16))
 """A proxy that comes back names all that it holds; it and its agent have a handful of streams …"""
@@ -165,8 +169,9 @@ class XdsServer:
         if first is None:
             return
         message = discovery_pb2.DeltaDiscoveryRequest.FromString(first)
-        del first  # of one that comes back it is large, and a stream lives long
-        node, begin = json_format.MessageToDict(message.node), _asked(message)
+        node = json_format.MessageToDict(message.node)
+        message.ClearField("node")  # the rest is what others say too
+        first = _in_order(message)
         del message
         identity = await admit(call, node)
         if isinstance(identity, str):
@@ -175,15 +180,19 @@ class XdsServer:
         handle = await self._connect(identity, node, leave)
         writer = Writer(handle.session, call, self._measures)
         try:
-            if begin:
-                handle.session.on_request(begin)
-            del begin
+            self._take(handle.session, first)
+            del first  # of one that comes back it is large, and a stream lives long
             await call.each(partial(self._hear, handle.session))
         finally:
             writer.close()
             handle.close()
 
     def _hear(self, session: Session, raw: bytes) -> None:
+        if len(raw) > _SMALL:
+            raw = _in_order(discovery_pb2.DeltaDiscoveryRequest.FromString(raw))
+        self._take(session, raw)
+
+    def _take(self, session: Session, raw: bytes) -> None:
         said = self._requests.get(raw, lambda: _Said(raw))
         if said.request:
             session.on_request(said.request)
@@ -193,7 +202,7 @@ class _Said:
     """A request as a value; None for a type that is not served."""
 
     def __init__(self, raw: bytes) -> None:
-        self.size = len(raw)
+        self.size = _AS_A_VALUE * len(raw)
         self.request = _asked(discovery_pb2.DeltaDiscoveryRequest.FromString(raw))
 
 
@@ -224,6 +233,13 @@ def _protect(path: Path) -> None:
 
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
+
+
+def _in_order(message: discovery_pb2.DeltaDiscoveryRequest) -> bytes:
+    """What equal proxies say as equal bytes: a fifth of what it costs to look at each name."""
+    message.resource_names_subscribe.sort()
+    message.resource_names_unsubscribe.sort()
+    return message.SerializeToString(deterministic=True)
 
 
 def _asked(message: discovery_pb2.DeltaDiscoveryRequest) -> Request | None:
