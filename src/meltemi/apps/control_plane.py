@@ -159,8 +159,8 @@ def _ingest(
         publisher.complete()
         mesh.known.set()
 
-    def settle(revision: int) -> None:
-        publisher.settle(revision)
+    def settle(revision: int, whole: bool) -> None:
+        publisher.settle(revision, whole=whole)
         want()
 
     return Ingest(

@@ -1,6 +1,9 @@
 """Carry what the store says into the engine, a quiet moment at a time.
 
-Place:  shell/stores → [ingest] → engine inputs → publish.settle
+Place:  shell/stores → [ingest] → ahead → engine inputs → publish.settle
+
+Of a burst endpoints are settled first, and are on their way while routes are derived: where a pod has gone, requests
+fail until its callers know.
 """
 
 import asyncio
@@ -19,6 +22,7 @@ from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.units import Seconds
 from meltemi.core.model.value import Value
 from meltemi.ports.store import Batch, Change, ChangeKind, ConfigStore, History, Stored
+from meltemi.shell.ahead import Ahead
 from meltemi.shell.measures import Measures
 
 log: Any = structlog.get_logger(__name__)
@@ -45,11 +49,12 @@ class Ingest:
         history: History,
         check: Callable[[Any, str], Checked],
         read_mesh: Callable[[bytes], MeshConfig],
-        settle: Callable[[int], None],
+        settle: Callable[[int, bool], None],
         complete: Callable[[], None],
         measures: Measures | None = None,
     ) -> None:
-        self._engine = engine
+        """`settle`: (the store's revision, whether this is all of it)."""
+        self._ahead = Ahead(engine)
         self._history = history
         self._check = check
         self._read_mesh = read_mesh
@@ -63,6 +68,8 @@ class Ingest:
         """Keys told since a replay began; None when it is complete."""
         self._cost = 0.0
         """Seconds that the last burst took to settle: where changes come faster, waiting for the next saves more."""
+        self._free = 0.0
+        """From when on endpoints may go ahead again: a fifth of the time at most goes into telling them, too."""
 
     async def run(self, store: ConfigStore) -> None:
         """Run until cancelled. Proxies are told once per burst, not once per change."""
@@ -74,25 +81,37 @@ class Ingest:
 
     async def _burst(self, inbox: "asyncio.Queue[Batch]") -> None:
         batch = await inbox.get()
-        loop = asyncio.get_running_loop()
-        self._measures.gathering(loop.time())
-        self._apply(batch)
-        try:
-            async with asyncio.timeout(max(AT_MOST, 4 * self._cost)):
-                while True:
-                    async with asyncio.timeout(max(QUIET, self._cost)):
-                        batch = await inbox.get()
-                    self._apply(batch)
-        except TimeoutError:
-            pass
+        now = asyncio.get_running_loop().time
+        begin = last = now()
+        at_most, quiet = begin + max(AT_MOST, 4 * self._cost), max(QUIET, self._cost)
+        self._apply(batch, begin)
+        while (end := min(last + quiet, at_most)) > now() or self._ahead.goes:
+            due = min(end, max(self._ahead.since + QUIET, self._free)) if self._ahead.goes else end
+            if more := await _within(inbox, due - now()):
+                batch, last = more, now()
+                self._apply(batch, last)
+            elif self._ahead.goes:
+                start = now()
+                self._told(self._ahead.since, batch.revision, whole=False)
+                await asyncio.sleep(0)  # what endpoints make is sent before the rest is derived
+                self._free = now() + 4 * (now() - start)
         if self._replayed is None:
-            start = loop.time()
-            self._measures.gathered(start)
-            self._settle(batch.revision)
-            self._cost = loop.time() - start
+            self._ahead.release()
+            self._cost = self._told(begin, batch.revision, whole=True)
             self._complete()
 
-    def _apply(self, batch: Batch) -> None:
+    def _told(self, since: float, revision: int, *, whole: bool) -> float:
+        """Settle what is in the engine, gathered since a time; seconds that it took."""
+        now = asyncio.get_running_loop().time
+        start = now()
+        self._measures.gathering(since)
+        self._measures.gathered(start)
+        self._ahead.settled()
+        self._settle(revision, whole)
+        return now() - start
+
+    def _apply(self, batch: Batch, now: float) -> None:
+        self._ahead.now = now
         if batch.restart:
             self._replayed = set()
         with self._measures.stage("check"):
@@ -102,6 +121,9 @@ class Ingest:
             for key in {key for keys in self._keys.values() for key in keys} - self._replayed:
                 self._drop(key)
             self._replayed = None
+        if self._replayed is not None:  # nothing is told before all is known
+            self._ahead.release()
+            self._ahead.settled()
 
     def _take(self, change: Change) -> None:
         key = change.object.key
@@ -111,10 +133,11 @@ class Ingest:
             return
         if self._replayed is not None:
             self._replayed.add(key)
-        self._unsound.pop(key, None)
+        was = self._unsound.pop(key, None)
         if not self._put(change.object):
             self._go_back(change.object)
-        self._engine.put(("unsound",), tuple(self._unsound.values()))
+        if was or key in self._unsound:
+            self._ahead.put(key, ("unsound",), tuple(self._unsound.values()))
 
     def _event(self, change: Change) -> str:
         if change.kind is ChangeKind.DELETE:
@@ -131,11 +154,11 @@ class Ingest:
             return False
         self._enter(document)
         if is_mesh_map(key):
-            self._mesh(tree)
+            self._mesh(key, tree)
         return True
 
     def _enter(self, document: Document[Value]) -> None:
-        self._engine.put(("doc", document.key), document)
+        self._ahead.put(document.key, ("doc", document.key), document)
         self._list(document.key, present=True)
 
     def _shut(self, bad: Stored) -> bool:
@@ -166,23 +189,34 @@ class Ingest:
 
     def _drop(self, key: Key) -> None:
         if self._unsound.pop(key, None):
-            self._engine.put(("unsound",), tuple(self._unsound.values()))
-        self._engine.put(("doc", key), None)
+            self._ahead.put(key, ("unsound",), tuple(self._unsound.values()))
+        self._ahead.put(key, ("doc", key), None)
         self._list(key, present=False)
         if is_mesh_map(key):
-            self._mesh({})
+            self._mesh(key, {})
 
     def _list(self, key: Key, *, present: bool) -> None:
         keys = self._keys.setdefault((key.group, key.kind), set())
         if (key in keys) == present:
             return
         (keys.add if present else keys.discard)(key)
-        self._engine.put(("docs", key.group, key.kind), frozenset(keys))
+        self._ahead.put(key, ("docs", key.group, key.kind), frozenset(keys))
 
-    def _mesh(self, tree: dict[str, Any]) -> None:
+    def _mesh(self, key: Key, tree: dict[str, Any]) -> None:
         data: dict[str, str] = tree.get("data") or {}
         text = data.get(MAP_KEY, "")
-        self._engine.put(("mesh",), self._read_mesh(text.encode()))
+        self._ahead.put(key, ("mesh",), self._read_mesh(text.encode()))
+
+
+async def _within(inbox: "asyncio.Queue[Batch]", seconds: float) -> Batch | None:
+    """The next batch, if one comes in this time."""
+    if seconds <= 0:
+        return None
+    try:
+        async with asyncio.timeout(seconds):
+            return await inbox.get()
+    except TimeoutError:
+        return None
 
 
 async def _fill(store: ConfigStore, inbox: "asyncio.Queue[Batch]") -> None:

@@ -111,8 +111,11 @@ class Publisher:
 
     # === from ingest ===
 
-    def settle(self, revision: int) -> None:
-        """The engine's inputs stand at a store revision: derive, and tell the streams what changed."""
+    def settle(self, revision: int, *, whole: bool = True) -> None:
+        """The engine's inputs stand at a store revision: derive, and tell the streams what changed.
+
+        `whole`: whether these are all that belong to the revision, or some of them that go ahead.
+        """
         self._settling = revision
         start = time.monotonic()
         for holder in self._holders.values():
@@ -134,7 +137,8 @@ class Publisher:
                 if moved or session in self._unmoved:
                     self._rescope(session, proxy)
         self._remember()
-        self._revision = max(self._revision, revision)
+        if whole:
+            self._revision = max(self._revision, revision)
         self._measures.settled(time.monotonic() - start)
         self.answered()
 

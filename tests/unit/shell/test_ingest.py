@@ -38,7 +38,7 @@ def ingest_of(engine: Engine, store: SqliteStore, settle: Callable[[int], None],
         history=store,
         check=lambda tree, namespace: check_document(tree, namespace=namespace),
         read_mesh=lambda _: MeshConfig(),
-        settle=settle,
+        settle=lambda revision, _: settle(revision),
         complete=complete.set,
     )
 

@@ -50,8 +50,10 @@ class Heard:
     def on_request(self, request: Request) -> None:
         self.requests.append(request)
 
-    async def responses(self) -> list[bytes]:
-        await asyncio.Event().wait()
+    def listen(self, wake: Callable[[], None]) -> None:
+        del wake
+
+    def take(self) -> list[bytes]:
         return []
 
     def close(self) -> None:
