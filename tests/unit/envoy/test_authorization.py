@@ -161,6 +161,42 @@ def over_http(**fields: Any) -> ExtensionProvider:
     return ExtensionProvider(name="other", envoy_ext_authz_http=asked)
 
 
+ABOUT_TOKENS = policy("""{action: ACTION, rules: [{from: [{source: {requestPrincipals: ['*']}}, {source: {
+  notRequestPrincipals: [a/b]}}], when: [{key: 'request.auth.claims[x]', values: [a]},
+  {key: request.auth.audiences, notValues: [a]}, {key: 'request.headers[x]', values: [a]}]}]}""")
+BELIEVED = """---
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: r, namespace: default}
+spec: {selector: {matchLabels: {app: web}}, jwtRules: [{issuer: a, jwksUri: 'https://keys.example.com/'}]}
+"""
+OLDER = """---
+apiVersion: authentication.istio.io/v1alpha1
+kind: Policy
+metadata: {name: default, namespace: default}
+spec: {origins: [{jwt: {issuer: a, jwksUri: 'https://keys.example.com/'}}]}
+"""
+
+
+@pytest.mark.parametrize("action", ["ALLOW", "DENY", "AUDIT"])
+def test_rules_about_tokens_that_nothing_reads_are_told(action: str) -> None:
+    def told(text: str, *labels: str) -> dict[str, str]:
+        engine = mesh_of(MESH + ABOUT_TOKENS.replace("ACTION", action) + text)
+        proxies = (structs.replace(PROXY, labels=(("app", one),)) for one in labels)
+        found = together_findings(engine, tuple(engine.get(scope_of, proxy) for proxy in proxies))
+        assert {one.code for one in found} <= {"M2923"}
+        return {str(one.path).removeprefix("spec.rules[0]."): one.message for one in found}
+
+    places = ("from[0].source.requestPrincipals", "from[1].source.notRequestPrincipals", "when[0].key", "when[1].key")
+    assert tuple(told("", "web")) == places
+    assert "at the workloads" in told("", "web", "other")[places[0]]
+    assert "at some of the workloads" in told(BELIEVED, "web", "other")[places[0]]
+    assert "nobody matches" in told("", "web")[places[2]]
+    assert "nothing is excluded" in told("", "web")[places[3]]
+    everywhere = BELIEVED.replace(": default", ": istio-system")
+    assert told(BELIEVED, "web") == told(OLDER, "web") == told(everywhere, "web") == {}
+
+
 def test_who_cannot_be_asked_is_told() -> None:
     other = CUSTOM.replace("name: opa}", "name: other}").replace("name: p,", "name: q,")
     both = MeshConfig(extension_providers=(PROVIDER, over_http()))

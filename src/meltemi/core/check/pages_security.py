@@ -205,5 +205,15 @@ SECURITY: tuple[tuple[str, str, str, str], ...] = (
             "nor rely on which of them it gets."
         ),
     ),
+    (
+        "M2923",
+        "warning",
+        "rule about tokens that nothing reads",
+        (
+            "A rule asks for the caller's token (`requestPrincipals`, `request.auth.*`), and no RequestAuthentication\n"
+            "is in force at the workload. Nothing verifies tokens there, so none counts, whoever sends it: what asks\n"
+            "for one matches nobody, and what excludes some excludes nobody."
+        ),
+    ),
 )
 """Code, severity, name, text."""

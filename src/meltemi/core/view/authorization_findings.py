@@ -1,4 +1,4 @@
-"""CUSTOM policies that nobody can be asked for: what they are for is refused.
+"""CUSTOM policies that nobody can be asked for: what they are for is refused. Rules about tokens that nothing reads.
 
 Place:  view/authorizer → [view/authorization_findings] → pipeline/authorization_findings
 """
@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from meltemi.core.check.report import ROOT, at, note, on, warning
 from meltemi.core.compose.authorization import Applied, action_of, authorization_heads, authorization_policy
 from meltemi.core.engine.engine import Engine
-from meltemi.core.model.document import Key
+from meltemi.core.model.document import Key, Path
 from meltemi.core.model.finding import Finding
 from meltemi.core.model.mesh_providers import EnvoyExternalAuthorizationHttpProvider
-from meltemi.core.model.security.authorization_policy import Action
+from meltemi.core.model.security.attribute import Attribute, named
+from meltemi.core.model.security.authorization_policy import Action, Rule
+from meltemi.core.model.value import Value
 from meltemi.core.view.authorizer import asking, authorizer, provider_of
 
 _PLACE = at(ROOT, "provider", "name")
@@ -48,3 +50,58 @@ def several_findings(e: Engine, together: tuple[tuple[Applied, ...], ...]) -> tu
             found |= dict.fromkeys((one.key for one in applied), e.get(asking, applied).fault)
     tip = "let all CUSTOM policies of a workload name one provider; what they are for is refused"
     return tuple(on(key, warning("M2914", _PLACE, fault, tip)) for key, fault in found.items())
+
+
+_TOKENS = (Attribute.REQUEST_PRINCIPAL, Attribute.AUDIENCES, Attribute.PRESENTER, Attribute.CLAIM)
+
+
+class Read(Value, frozen=True, kw_only=True):
+    """The policies of one workload, and whether anything reads tokens there."""
+
+    policies: tuple[Key, ...]
+    tokens: bool
+
+
+def asks_for_tokens(e: Engine) -> bool:
+    """Whether there is any rule about tokens."""
+    return any(e.get(token_places, head.key) for head in e.get(authorization_heads))
+
+
+def token_places(e: Engine, key: Key) -> tuple[tuple[Path, bool], ...]:
+    """(where a policy speaks of tokens, whether it is of those that must not be)."""
+    policy = e.get(authorization_policy, key)
+    rules = policy.rules or () if policy else ()
+    return tuple(found for i, rule in enumerate(rules) for found in _places(rule, at(ROOT, "rules", i)))
+
+
+def _places(rule: Rule, path: Path) -> Iterator[tuple[Path, bool]]:
+    for i, entry in enumerate(rule.from_ or ()):
+        if entry.source and entry.source.request_principals:
+            yield at(path, "from", i, "source", "requestPrincipals"), False
+        if entry.source and entry.source.not_request_principals:
+            yield at(path, "from", i, "source", "notRequestPrincipals"), True
+    for i, condition in enumerate(rule.when):
+        found = named(condition.key)
+        if found and found.attribute in _TOKENS:
+            yield at(path, "when", i, "key"), not condition.values
+
+
+def tokenless_findings(e: Engine, workloads: tuple[Read, ...]) -> tuple[Finding, ...]:
+    """Of the rules about tokens, those in force where nothing reads any."""
+    found: dict[Key, set[bool]] = {}
+    for workload in workloads:
+        for key in workload.policies:
+            found.setdefault(key, set()).add(workload.tokens)
+    without = ((key, read) for key, read in found.items() if False in read)
+    return tuple(
+        on(key, _tokenless(path, negated, some=True in read))
+        for key, read in without
+        for path, negated in e.get(token_places, key)
+    )
+
+
+def _tokenless(path: Path, negated: bool, *, some: bool) -> Finding:
+    where = "some of the workloads that this is for" if some else "the workloads that this is for"
+    effect = "nothing is excluded" if negated else "nobody matches"
+    message = f"no RequestAuthentication reads tokens at {where}: {effect} there"
+    return warning("M2923", path, message, "add a RequestAuthentication with the issuer whose tokens are meant")
