@@ -35,7 +35,7 @@ OPERATIONS = {
     "hosts": ["echo", "ECH*", "*cho", "other", "*"],
     "ports": ["8080", "80"],
     "methods": ["GET", "PU*", "*T", "DELETE", "*"],
-    "paths": ["/a/b", "/a*", "*/b", "/{*}/b", "/a/{**}", "/{**}/c", "/c=d/{*}", "*"],
+    "paths": ["/a/b", "/a*", "*/b", "/{*}/b", "/a/{**}", "/{**}/c", "/c=d/{*}", "*", "/a/b/*", "/a/{*}", "/a/b/c"],
 }
 CONDITIONS = {
     "request.headers[x-team]": ["red", "r*", "*lue", "*"],
@@ -74,11 +74,11 @@ def world_mesh(mesh: Any) -> Any:
 
 
 def chosen(random: Random, pool: dict[str, list[str]], fields: int) -> Tree:
-    """Some fields, some of them negated, each with one or two values."""
+    """Some fields, some of them negated, each with one value, a few, or all that there are."""
     found: Tree = {}
     for field in random.sample(sorted(pool), fields):
         name = field if random.random() < 0.7 else f"not{field[0].upper()}{field[1:]}"
-        found[name] = random.sample(pool[field], random.choice((1, 1, 2)))
+        found[name] = random.sample(pool[field], min(len(pool[field]), random.choice((1, 1, 2, 5))))
     if "notServiceAccounts" in found or "serviceAccounts" in found:
         for other in ("principals", "notPrincipals", "namespaces", "notNamespaces"):
             found.pop(other, None)  # they are not for one source

@@ -3,19 +3,19 @@
 Place:  view/authorization → [envoy/authorization] → pipeline/extensions
 
 What must not hold is written without regular expressions: one that cannot be evaluated (RE2 fits no text that is not
-UTF-8) does not hold, so that its negation would. Header, path and server names come from callers; they are never
-compared with one.
+UTF-8) does not hold, so that its negation would.
 """
 
 from collections.abc import Iterable, Mapping
 
 from meltemi.core.envoy import pb
-from meltemi.core.envoy.claims import PAYLOAD, TOKENS, listed_or_not
+from meltemi.core.envoy.carried import carried, claim, path, text
 from meltemi.core.envoy.listener import cidr
+from meltemi.core.envoy.placing import EITHER, by_beginning, placed
 from meltemi.core.envoy.principals import principal_names
 from meltemi.core.model.security.attribute import ONE_SEGMENT, SEGMENTS
 from meltemi.core.model.security.authorization_policy import Action
-from meltemi.core.view.authorization import ANY, UNREAD, Clause, Clauses, Fit, Kind, Pattern, Policy, Test
+from meltemi.core.view.authorization import UNREAD, Clause, Clauses, Fit, Kind, Policy, Test
 
 ACTIONS = {
     Action.ALLOW: pb.RBACRules.ALLOW,
@@ -77,52 +77,71 @@ def _policy(policy: Policy) -> pb.RBACPolicy:
     if policy.never:
         nobody = pb.Principal(not_id=pb.Principal(any=True))
         return pb.RBACPolicy(permissions=[pb.Permission(not_rule=pb.Permission(any=True))], principals=[nobody])
+    asked, asking = placed(policy)
     return pb.RBACPolicy(
-        permissions=[_all_asked(clauses) for clauses in policy.asked],
-        principals=[_all_asking(clauses) for clauses in policy.asking],
+        permissions=[one for clauses in asked for one in _either_asked(clauses)],
+        principals=[one for clauses in asking for one in _either_asking(clauses)],
     )
 
 
-def _all_asked(clauses: Clauses) -> pb.Permission:
-    found = [_asked(clause) for clause in clauses] or [pb.Permission(any=True)]
-    return pb.Permission(and_rules=pb.Permission.Set(rules=found))
+def _either_asked(clauses: Clauses) -> list[pb.Permission]:
+    """If one of these holds, all clauses do. What stands alone gets no message around it, which costs each request."""
+    if not clauses:
+        return [pb.Permission(any=True)]
+    first, *more = clauses
+    if more or first.negated:
+        return [_all_asked([_asked(one) for one in clauses])]
+    return _permissions(first)
 
 
 def _asked(clause: Clause) -> pb.Permission:
-    any_of = pb.Permission(or_rules=pb.Permission.Set(rules=[_permission(t, clause.negated) for t in clause.tests]))
+    any_of = _any_asked(_permissions(clause))
     return pb.Permission(not_rule=any_of) if clause.negated else any_of
 
 
-def _all_asking(clauses: Clauses) -> pb.Principal:
-    found = [_asking(clause) for clause in clauses] or [pb.Principal(any=True)]
-    return pb.Principal(and_ids=pb.Principal.Set(ids=found))
+def _permissions(clause: Clause) -> list[pb.Permission]:
+    alone, together = by_beginning(clause.tests)
+    found = [_permission(test, clause.negated) for test in alone]
+    for beginning, tests in together:
+        within = _any_asked([_permission(test, clause.negated) for test in tests])
+        found.append(_all_asked([_path(pb.StringMatcher(prefix=beginning)), within]))
+    return found
+
+
+def _all_asked(rules: list[pb.Permission]) -> pb.Permission:
+    return rules[0] if len(rules) == 1 else pb.Permission(and_rules=pb.Permission.Set(rules=rules))
+
+
+def _any_asked(rules: list[pb.Permission]) -> pb.Permission:
+    return rules[0] if len(rules) == 1 else pb.Permission(or_rules=pb.Permission.Set(rules=rules))
+
+
+def _either_asking(clauses: Clauses) -> list[pb.Principal]:
+    """The same for principals."""
+    if not clauses:
+        return [pb.Principal(any=True)]
+    first, *more = clauses
+    if more:
+        return [pb.Principal(and_ids=pb.Principal.Set(ids=[_asking(one) for one in clauses]))]
+    return [_asking(first)] if first.negated else _principals(first)
 
 
 def _asking(clause: Clause) -> pb.Principal:
-    any_of = pb.Principal(or_ids=pb.Principal.Set(ids=[_principal(t, clause.negated) for t in clause.tests]))
-    if len(clause.tests) > 1 and clause.tests[0].kind is Kind.HEADER:
-        # Most requests do not have it: to look for it once costs less.
-        there = pb.Principal(header=_header(clause.tests[0].keys[0], ANY))
-        any_of = pb.Principal(and_ids=pb.Principal.Set(ids=[there, any_of]))
+    found = _principals(clause)
+    any_of = found[0] if len(found) == 1 else pb.Principal(or_ids=pb.Principal.Set(ids=found))
     return pb.Principal(not_id=any_of) if clause.negated else any_of
 
 
-_HEADERS = {Kind.HOST: ":authority", Kind.METHOD: ":method"}
+def _principals(clause: Clause) -> list[pb.Principal]:
+    return [_principal(test, clause.negated) for test in clause.tests]
 
 
 def _permission(test: Test, negated: bool) -> pb.Permission:
     match test.kind:
-        case Kind.HOST | Kind.METHOD:
-            name, fold = _HEADERS[test.kind], test.kind is Kind.HOST
-            return pb.Permission(header=_header(name, test.text, fold=fold))
-        case Kind.PATH:
-            if test.text.fit is Fit.ANY:
-                return pb.Permission(header=pb.HeaderMatcher(name=":path", present_match=True))
-            return pb.Permission(url_path=pb.PathMatcher(path=_text(test.text)))
         case Kind.TEMPLATE:
             fits = [pb.Permission(uri_template=_template(test.text.value))]
-            fits += [_contains(one) for one in UNREAD] if test.closed else []
-            return _around(test.keys, [pb.Permission(or_rules=pb.Permission.Set(rules=fits))])
+            fits += [_path(pb.StringMatcher(contains=one)) for one in UNREAD] if test.closed else []
+            return _around(test.keys, [_any_asked(fits)])
         case Kind.AROUND:
             return _around(test.keys, [])
         case Kind.PORT:
@@ -133,12 +152,9 @@ def _permission(test: Test, negated: bool) -> pb.Permission:
             if test.text.fit is Fit.ANY:
                 unnamed = pb.Permission(requested_server_name=pb.StringMatcher(exact=""))
                 return pb.Permission(not_rule=unnamed)
-            return pb.Permission(requested_server_name=_text(test.text))
+            return pb.Permission(requested_server_name=text(test.text))
         case _:
-            source, *keys = test.keys
-            item = _value(test.text, negated or test.empty)
-            value = pb.ValueMatcher(list_match=pb.ListMatcher(one_of=item)) if test.listed else item
-            return pb.Permission(metadata=_at(source, keys, value))
+            return pb.Permission(**carried(test, negated))
 
 
 def _principal(test: Test, negated: bool) -> pb.Principal:
@@ -147,20 +163,14 @@ def _principal(test: Test, negated: bool) -> pb.Principal:
             return pb.Principal(direct_remote_ip=cidr(test.text.value))
         case Kind.REMOTE:
             return pb.Principal(remote_ip=cidr(test.text.value))
-        case Kind.HEADER:
-            return pb.Principal(header=_header(test.keys[0], test.text))
         case Kind.TOKEN:
-            issuer, subject = _claim(("iss",), test.text, negated), _claim(("sub",), test.subject, negated)
-            return pb.Principal(and_ids=pb.Principal.Set(ids=[issuer, subject]))
-        case Kind.CLAIM:
-            found = listed_or_not(_value(test.text, negated or test.empty))
-            return pb.Principal(metadata=_at(TOKENS, [PAYLOAD, *test.keys], found))
+            names = (("iss",), test.text), (("sub",), test.subject)
+            claims = [pb.Principal(**claim(keys, wanted, negated)) for keys, wanted in names]
+            return pb.Principal(and_ids=pb.Principal.Set(ids=claims))
+        case kind if kind in EITHER:
+            return pb.Principal(**carried(test, negated))
         case _:
             return principal_names(test, negated)
-
-
-def _claim(keys: tuple[str, ...], text: Pattern, negated: bool) -> pb.Principal:
-    return pb.Principal(metadata=_at(TOKENS, [PAYLOAD, *keys], _value(text, negated)))
 
 
 def _around(ends: tuple[str, ...], more: list[pb.Permission]) -> pb.Permission:
@@ -168,41 +178,11 @@ def _around(ends: tuple[str, ...], more: list[pb.Permission]) -> pb.Permission:
     before, after = ends
     found = [pb.StringMatcher(prefix=before)] if before else []
     found += [pb.StringMatcher(suffix=after)] if after else []
-    rules = [pb.Permission(url_path=pb.PathMatcher(path=one)) for one in found]
-    return pb.Permission(and_rules=pb.Permission.Set(rules=[*rules, *more]))
+    return _all_asked([*(_path(one) for one in found), *more])
 
 
-def _contains(text: str) -> pb.Permission:
-    return pb.Permission(url_path=pb.PathMatcher(path=pb.StringMatcher(contains=text)))
-
-
-def _header(name: str, text: Pattern, *, fold: bool = False) -> pb.HeaderMatcher:
-    if text.fit is Fit.ANY:
-        return pb.HeaderMatcher(name=name, present_match=True)
-    return pb.HeaderMatcher(name=name, string_match=_text(text, fold=fold))
-
-
-def _text(text: Pattern, *, fold: bool = False) -> pb.StringMatcher:
-    match text.fit:
-        case Fit.PREFIX:
-            return pb.StringMatcher(prefix=text.value, ignore_case=fold)
-        case Fit.SUFFIX:
-            return pb.StringMatcher(suffix=text.value, ignore_case=fold)
-        case _:
-            return pb.StringMatcher(exact=text.value, ignore_case=fold)
-
-
-def _at(source: str, keys: list[str], value: pb.ValueMatcher) -> pb.MetadataMatcher:
-    path = [pb.MetadataMatcher.PathSegment(key=key) for key in keys]
-    return pb.MetadataMatcher(filter=source, path=path, value=value)
-
-
-def _value(text: Pattern, negated: bool) -> pb.ValueMatcher:
-    if text.fit is not Fit.ANY:
-        return pb.ValueMatcher(string_match=_text(text))
-    if negated:
-        return pb.ValueMatcher(present_match=True)
-    return pb.ValueMatcher(string_match=pb.StringMatcher(safe_regex=pb.RegexMatcher(regex=".+")))
+def _path(matcher: pb.StringMatcher) -> pb.Permission:
+    return pb.Permission(**path(matcher))
 
 
 _TEMPLATE: Mapping[str, str] = {SEGMENTS: "**", ONE_SEGMENT: "*"}

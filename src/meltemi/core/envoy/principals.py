@@ -42,8 +42,10 @@ def _identity(text: Pattern, negated: bool) -> pb.Principal:
 
 
 def _namespace(text: Pattern) -> pb.Principal:
+    if text.fit is Fit.EXACT:
+        return _named(pb.StringMatcher(contains=f"/ns/{text.value}/"))
     name = re.escape(text.value)
-    written = {Fit.EXACT: name, Fit.PREFIX: f"{name}.*", Fit.SUFFIX: f".*{name}", Fit.ANY: ".*"}[text.fit]
+    written = {Fit.PREFIX: f"{name}.*", Fit.SUFFIX: f".*{name}", Fit.ANY: ".*"}[text.fit]
     literal = f"{text.value}/" if text.fit is Fit.SUFFIX else f"/ns/{text.value}"
     return _both(pb.StringMatcher(contains=literal), _regex(f".*/ns/{written}/.*"))
 
