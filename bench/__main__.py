@@ -1,5 +1,4 @@
-"""`python -m bench [SERVICES…]`: measure and print docs/reference/performance.md. `… crowd`, `… churn`:
-a crowd alone.
+"""`python -m bench`: measure everything and print docs/reference/performance.md; `… crowd`, `… churn`: a crowd alone.
 
 Place:  bench · all modules beside this one → Markdown
 """
@@ -7,8 +6,8 @@ Place:  bench · all modules beside this one → Markdown
 import asyncio
 import datetime
 import os
-import sys
 
+import click
 import structlog
 
 from bench import certificates, convergence, hops, push, random_checks, rules, transport, validating
@@ -58,8 +57,6 @@ the other.
 
 {crowd}
 
-{crowd_about}
-
 ## A message to a proxy, and its answer
 
 {transport}
@@ -97,18 +94,26 @@ ask for all sorts of things, the last one lets it in.
 """
 
 
-def main() -> None:
-    """Arguments are the sizes of meshes to compile; changes are measured in the last one."""
-    if sys.argv[1:2] == ["crowd"]:
-        crowd.main(sys.argv[2:])
-    if sys.argv[1:2] == ["churn"]:
-        churn.main(sys.argv[2:])
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    sizes = [int(one) for one in sys.argv[1:]] or [100, 1000]
+@click.group(invoke_without_command=True)
+@click.option("--services", "sizes", multiple=True, default=(100, 1000), show_default=True,
+    help="Sizes of meshes to compile; changes are measured in the last one.")  # fmt: skip
+@click.pass_context
+def main(context: click.Context, sizes: tuple[int, ...]) -> None:
+    """Measure. Without a command: everything, printed as docs/reference/performance.md."""
+    if context.invoked_subcommand is None:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+        click.echo(_everything(sizes))
+
+
+main.add_command(crowd.main, "crowd")
+main.add_command(churn.main, "churn")
+
+
+def _everything(sizes: tuple[int, ...]) -> str:
     compiled = [compiling.measure(size) for size in sizes]
     pushed = [row for count in PROXIES for row in asyncio.run(push.measure(sizes[-1], count))]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    text = _TEXT.format(
+    return _TEXT.format(
         date=datetime.datetime.now(datetime.UTC).date(),
         cpus=os.cpu_count(),
         memory=round(memory),
@@ -118,8 +123,7 @@ def main() -> None:
         validations=validating.ROUNDS,
         pushed=table(push.HEAD, sorted(pushed, key=lambda row: str(row[0]))),
         services=sizes[-1],
-        crowd=crowd.unable() or crowd.tables(crowd.measured([(crowd.SERVICES, crowd.STREAMS)])),
-        crowd_about=crowd.ABOUT,
+        crowd=crowd.unable() or crowd.page_part(crowd.measured([(crowd.SERVICES, crowd.STREAMS)])[0]),
         transport=table(transport.HEAD, transport.measure()),
         transport_about=transport.ABOUT,
         random=random_checks.measure(),
@@ -138,7 +142,6 @@ def main() -> None:
         policies=rules.POLICIES,
         policies_rounds=rules.ROUNDS,
     )
-    sys.stdout.write(text)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import click
 import msgspec
 
+from bench import page
 from bench.crowd import world
 from bench.crowd.changes import Change, Changes
 from bench.crowd.processes import Crowd, Spent, build, control_plane, crowd, delete, go
@@ -42,6 +43,12 @@ KINDS = ("namespaces", "services", "endpointslices", "virtualservices", "destina
 _GROUPS = {"endpointslices": "discovery.k8s.io/v1", "virtualservices": "networking.istio.io/v1",
     "destinationrules": "networking.istio.io/v1"}  # fmt: skip
 HEAD = ("what", "figure")
+HEADING = "Random changes without end"
+ABOUT = f"""\
+Endpoints, timeouts, and services with all that belongs to them, which go and come back: one change after the other, as
+fast as the API takes them. At every {STRIDE}th all is acknowledged, and what proxies of all namespaces are offered and
+hold is what a new engine derives from the stored documents; the time of these looks is not counted. Memory *early* is
+the median of the second quarter of the looks, *late* that of the last."""
 Versions = dict[tuple[str, str], str]
 
 
@@ -191,10 +198,14 @@ def rows(result: Result) -> list[tuple[object, ...]]:
 @click.option("--streams", default=100, show_default=True)
 @click.option("--seconds", default=600.0, show_default=True, help="That go into changes.")
 @click.option("--seed", default=1, show_default=True)
-def main(*, services: int, streams: int, seconds: float, seed: int) -> None:
+@click.option("--keep", is_flag=True, help="Put the figures into docs/reference/performance.md.")
+def main(*, services: int, streams: int, seconds: float, seed: int, keep: bool) -> None:
     """Entry point."""
     if not go():
         raise click.ClickException("Not measured: needs Go, to build the crowd.")
     with tempfile.TemporaryDirectory() as place:
         result = measure(build(Path(place)), services=services, streams=streams, seconds=seconds, seed=seed)
-    click.echo(table(HEAD, rows(result)))
+    part = f"{table(HEAD, rows(result))}\n\n{ABOUT}"
+    if keep:
+        page.keep(HEADING, part)
+    click.echo(part)

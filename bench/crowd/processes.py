@@ -5,6 +5,7 @@ Place:  bench/crowd · the control plane, xdsload (the crowd), floor (both built
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -24,7 +26,6 @@ from meltemi.shell.client import Client, UnreachableError
 SOURCES = Path(__file__).parents[1] / "xdsload"
 PATIENCE = 60.0
 """Seconds until a control plane answers."""
-_TICK = os.sysconf("SC_CLK_TCK")
 Told = dict[str, Any]
 
 
@@ -35,9 +36,9 @@ class Spent:
         self.pid = pid
 
     def cpu(self) -> float:
-        """Seconds, of all threads."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICK
+        """Seconds, of all threads that live, in nanoseconds of the scheduler: a small step is less than a tick."""
+        threads = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(one.read_text().split()[0]) for one in threads) / 1e9
 
     def memory(self) -> float:
         """The most that it held, in MB."""
@@ -50,6 +51,29 @@ class Spent:
     def _status(self, name: str) -> float:
         lines = dict(line.split(":", 1) for line in Path(f"/proc/{self.pid}/status").read_text().splitlines())
         return int(lines[name].split()[0]) / 1000
+
+
+_STAGE = re.compile(r'^meltemi_stage_seconds{stage="(\w+)"} (\S+)$', re.MULTILINE)
+
+
+class ControlPlane(Spent):
+    """The control plane's process, with what its stages took."""
+
+    def __init__(self, pid: int, socket_path: Path) -> None:
+        super().__init__(pid)
+        self._socket = socket_path
+
+    def stages(self) -> dict[str, float]:
+        """Seconds of CPU by stage, as it counts them itself."""
+        connection = HTTPConnection("mesh")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(self._socket))
+        try:
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        finally:
+            connection.close()
+        return {stage: float(seconds) for stage, seconds in _STAGE.findall(text)}
 
 
 class Crowd:
@@ -82,7 +106,7 @@ def build(folder: Path) -> tuple[Path, Path]:
 
 
 @contextmanager
-def control_plane(state: Path, port: int) -> Generator[tuple[Client, Spent]]:
+def control_plane(state: Path, port: int) -> Generator[tuple[Client, ControlPlane]]:
     """It alone, over the embedded store: no node, which would take the CPUs for services that nobody runs."""
     state.mkdir(exist_ok=True)
     (state / "settings.json").write_text(json.dumps({"xds_port": port, "service_cidr": "10.200.0.0/16"}))
@@ -92,7 +116,7 @@ def control_plane(state: Path, port: int) -> Generator[tuple[Client, Spent]]:
     ):
         client = Client(state / "api.sock")
         _until_answering(client)
-        yield client, Spent(pid)
+        yield client, ControlPlane(pid, state / "api.sock")
 
 
 def delete(client: Client, tree: Any) -> None:

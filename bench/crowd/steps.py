@@ -14,10 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from bench.crowd import world
 from bench.crowd.processes import Crowd, control_plane, crowd, delete, floor, send
+from bench.crowd.step import Cost, Meter, Step, World
 
 ROUNDS = 10
 """Of the small changes: the mean of CPU and bytes, the median of times."""
@@ -27,6 +26,8 @@ QUIET = 700
 """Milliseconds without a push after which a step is over; the control plane gathers a burst for less."""
 REMOVED = 5000
 """The same where clusters go: they stay as long as a request under way may need them."""
+IDLE = 0.02
+"""Seconds of CPU in half a second that are none: timers."""
 WRITERS = 4
 PORT, CONTROL, FLOOR_PORT, FLOOR_CONTROL = (
     15310 + 10 * int(os.environ.get("MELTEMI_TEST_SLOT", "0")) + one for one in range(4)
@@ -49,37 +50,14 @@ CHANGES: tuple[tuple[str, str, str, Callable[[int], object]], ...] = (
 )
 
 
-class Step(msgspec.Struct, kw_only=True):
-    """One row."""
-
-    what: str
-    cpu: float
-    """Seconds of the control plane."""
-    last: float
-    """Milliseconds from before the change until the last proxy got the last push of it."""
-    sent: float
-    """Bytes, to all proxies."""
-    pushes: float
-    again: float = 0
-    """Resources that a proxy held already, byte for byte."""
-    outside: float = 0
-    """Resources that the change did not concern."""
-    memory: float
-    """The most that the control plane held until then, MB."""
-    floor: float = 0.0
-    """Seconds of the floor for the same bytes."""
-    phases: tuple[int, ...] = ()
-    """The recorded parts that the floor sends."""
-
-
-def measure(programs: tuple[Path, Path], services: int, streams: int) -> list[Step]:
+def measure(programs: tuple[Path, Path], services: int, streams: int) -> World:
     """The steps with a world of so many services and a crowd of so many streams."""
     with tempfile.TemporaryDirectory() as place:
         recorded = Path(place) / "recorded"
         recorded.mkdir()
         steps = _Run(Path(place) / "state", programs[0], recorded, services, streams).steps()
         _floor(steps, programs, recorded, streams)
-        return steps
+        return World(services=services, streams=streams, steps=steps)
 
 
 class _Run:
@@ -93,35 +71,35 @@ class _Run:
     def steps(self) -> list[Step]:
         """In order. The crowd outlives the control plane, as Envoys do."""
         with ExitStack() as proxies:
-            with control_plane(self._state, PORT) as (self._client, self._spent):
+            with control_plane(self._state, PORT) as (self._client, self._plane):
                 self._apply(world.namespaces())
                 self._apply(world.objects(self._services))
-                time.sleep(1.0)
-                before = self._spent.cpu()
+                self._rests()
+                meter = Meter(self._plane)
                 self._crowd = proxies.enter_context(
                     crowd(self._program, PORT, self._streams, CONTROL, record=self._recorded)
                 )
-                steps = [self._connected(before)]
+                steps = [self._connected(meter)]
                 steps += [self._changed(*change) for change in CHANGES]
                 steps += self._made_anew("a namespace", ".ns-3.", world.NAMESPACES[3:4])
                 steps += self._made_anew("everything", "", world.NAMESPACES)
                 self._mark()
-            with control_plane(self._state, PORT) as (self._client, self._spent):
+            with control_plane(self._state, PORT) as (self._client, self._plane):
                 steps.append(self._returned())
         return steps
 
-    def _connected(self, before: float) -> Step:
+    def _connected(self, meter: Meter) -> Step:
         self._until("status", lambda said: said["Ready"] == self._streams)
         self._until("report", lambda said: said["Quiet"] > QUIET)
         told = self._crowd.ask("status")
         self._whole = told["Held"]
         return Step(
             what=f"{self._streams} proxies connect",
-            cpu=self._spent.cpu() - before,
+            cost=meter.read(),
             last=told["AllReadyMs"],
             sent=told["Bytes"],
             pushes=told["Pushes"],
-            memory=self._spent.memory(),
+            memory=self._plane.memory(),
             phases=(0,),
         )
 
@@ -129,54 +107,59 @@ class _Run:
         rounds: list[Step] = []
         for number in range(ROUNDS):
             change = partial(self._client.call, "PATCH", path, content(number), content_type=MERGE)
-            rounds.append(self._step(what, touched, change))
+            rounds.append(self._step(what, touched, change, objects=1))
         mean = {
             name: statistics.mean(getattr(one, name) for one in rounds)
-            for name in ("cpu", "sent", "pushes", "again", "outside")
+            for name in ("sent", "pushes", "again", "outside")
         }
+        parts = {name: statistics.mean(getattr(one.cost, name) for one in rounds) for name in Cost.__struct_fields__}
         return Step(
             what=what,
+            cost=Cost(**parts),
+            objects=1,
             **mean,
             last=statistics.median(one.last for one in rounds),
-            memory=self._spent.memory(),
+            memory=self._plane.memory(),
             phases=tuple(phase for one in rounds for phase in one.phases),
         )
 
     def _made_anew(self, what: str, touched: str, namespaces: Sequence[str]) -> list[Step]:
         trees = world.objects(self._services, namespaces)
-        gone = self._step(f"{what} is deleted", touched, partial(self._delete, trees), quiet=REMOVED)
-        made = self._step(f"{what} is created again", touched, partial(self._apply, trees))
+        count = len(trees)
+        gone = self._step(f"{what} is deleted", touched, partial(self._delete, trees), objects=count, quiet=REMOVED)
+        made = self._step(f"{what} is created again", touched, partial(self._apply, trees), objects=count)
         return [gone, made]
 
     def _returned(self) -> Step:
         """The control plane was started again: its whole life, and what proxies are sent that hold everything."""
         self._until("status", lambda said: said["Ready"] == self._streams == said["Live"])
-        return self._measured("the control plane starts again", 0.0, QUIET)
+        return self._measured("the control plane starts again", Meter(self._plane, whole_life=True), QUIET, 0)
 
-    def _step(self, what: str, touched: str, act: Callable[[], object], quiet: int = QUIET) -> Step:
-        before = self._spent.cpu()
+    def _step(self, what: str, touched: str, act: Callable[[], object], *, objects: int, quiet: int = QUIET) -> Step:
+        meter = Meter(self._plane)
         self._mark(touched)
         act()
         self._until("report", lambda said: said["Streams"] == self._streams)
         if quiet == QUIET:  # nothing is missing: all hold what they held when they had connected
             self._until("status", lambda said: said["Held"] == self._whole)
-        return self._measured(what, before, quiet)
+        return self._measured(what, meter, quiet, objects)
 
     def _mark(self, touched: str = "") -> None:
         self._marks += 1
         self._crowd.mark(touched)
 
-    def _measured(self, what: str, before: float, quiet: int) -> Step:
+    def _measured(self, what: str, meter: Meter, quiet: int, objects: int) -> Step:
         told = self._until("report", lambda said: said["Quiet"] > quiet)
         return Step(
             what=what,
-            cpu=self._spent.cpu() - before,
+            cost=meter.read(),
+            objects=objects,
             last=told["Last"]["max_ms"],
             sent=told["Bytes"],
             pushes=told["Pushes"],
             again=told["Again"],
             outside=told["Outside"],
-            memory=self._spent.memory(),
+            memory=self._plane.memory(),
             phases=(self._marks,),
         )
 
@@ -187,6 +170,13 @@ class _Run:
                 raise RuntimeError(f"the crowd is not served: {told}")
             time.sleep(0.1)
         return told
+
+    def _rests(self) -> None:
+        """What was applied last is checked and derived: no CPU is spent for a while."""
+        before = -1.0
+        while (now := self._plane.cpu()) > before + IDLE:
+            before = now
+            time.sleep(0.5)
 
     def _apply(self, trees: Sequence[Any]) -> None:
         self._client.call(

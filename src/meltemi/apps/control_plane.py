@@ -118,7 +118,7 @@ async def run(state: Path) -> None:
                 tasks.create_task(keys.run(), name="keys")
                 tasks.create_task(modules.run(), name="modules")
                 tasks.create_task(doors.run(store), name="doors")
-                tasks.create_task(serve_unix(app, state / "api.sock"), name="api")
+                tasks.create_task(serve_unix(app, state / "api.sock", partial(measures.spent, "api")), name="api")
                 if not isinstance(store, SqliteStore):
                     tasks.create_task(_write_statuses(store, publisher, admission), name="statuses")
         finally:

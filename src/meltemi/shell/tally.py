@@ -35,13 +35,18 @@ class Count:
 class Clock(Count):
     """A number of seconds that grows by those spent within it. It does not stand within itself."""
 
-    __slots__ = ("_since",)
+    __slots__ = ("_since", "now")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = time.monotonic
+        """The clock that it looks at."""
 
     def __enter__(self) -> None:
-        self._since = time.monotonic()
+        self._since = self.now()
 
     def __exit__(self, *_: object) -> None:
-        self.value += time.monotonic() - self._since
+        self.value += self.now() - self._since
 
 
 class Spread:

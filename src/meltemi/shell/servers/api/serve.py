@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
+from meltemi.shell.servers.api.spent import Spent, counted, counting
 from meltemi.shell.sockets import short
 
 BACKLOG = 256
@@ -25,11 +26,17 @@ class QuietServer(uvicorn.Server):
         yield
 
 
-async def serve_unix(app: Starlette, path: Path) -> None:
-    """Serve until cancelled. The socket is its owner's only (0600); one that a killed process left is replaced."""
+async def serve_unix(app: Starlette, path: Path, spent: Spent = lambda _: None) -> None:
+    """Serve until cancelled. The socket is its owner's only (0600); one that a killed process left is replaced.
+
+    `spent` is told the seconds of CPU that requests take.
+    """
     with _listening(path) as listener:
         # A watch never ends by itself: connections are cut when the server stops.
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            counted(app, spent), http=counting(spent), log_config=None, access_log=False, lifespan="off",
+            timeout_graceful_shutdown=1,
+        )  # fmt: skip
         server = QuietServer(config)
         try:
             await server.serve(sockets=[listener])
