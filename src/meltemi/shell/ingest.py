@@ -62,6 +62,8 @@ class Ingest:
         self._complete = complete
         self._measures = measures or Measures()
         self._keys: dict[tuple[str, str], set[Key]] = {}
+        self._listed: dict[tuple[str, str], Key] = {}
+        """Kinds of which something came or went in the batch, and the last that did."""
         self._unsound: dict[Key, Finding] = {}
         """What is said of documents whose last version is not in force."""
         self._replayed: set[Key] | None = set()
@@ -117,9 +119,11 @@ class Ingest:
         with self._measures.stage("check"):
             for change in batch.changes:
                 self._take(change)
+            self._put_lists()
         if batch.complete and self._replayed is not None:
             for key in {key for keys in self._keys.values() for key in keys} - self._replayed:
                 self._drop(key)
+            self._put_lists()
             self._replayed = None
         if self._replayed is not None:  # nothing is told before all is known
             self._ahead.release()
@@ -200,7 +204,13 @@ class Ingest:
         if (key in keys) == present:
             return
         (keys.add if present else keys.discard)(key)
-        self._ahead.put(key, ("docs", key.group, key.kind), frozenset(keys))
+        self._listed[key.group, key.kind] = key
+
+    def _put_lists(self) -> None:
+        """Once for all changes of a batch: a list is as long as there are objects of its kind."""
+        for kind, key in self._listed.items():
+            self._ahead.put(key, ("docs", *kind), frozenset(self._keys[kind]))
+        self._listed.clear()
 
     def _mesh(self, key: Key, tree: dict[str, Any]) -> None:
         data: dict[str, str] = tree.get("data") or {}

@@ -7,6 +7,7 @@ One process may hold several control planes (tests do), so nothing here is globa
 """
 
 import re
+import time
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest

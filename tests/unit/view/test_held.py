@@ -9,7 +9,8 @@ from meltemi.core.model.resource import ResourceType
 from meltemi.core.pipeline.scope import scope_of
 from meltemi.core.pipeline.slots import slots
 from meltemi.core.view.held import HeldTable, held_table, host_named
-from meltemi.core.view.virtual_host import domains_of, hosts_at, names_of, table_hosts, table_set
+from meltemi.core.view.table_names import domains_of, names_of, table_set
+from meltemi.core.view.virtual_host import hosts_at, table_hosts
 from meshes import mesh_of, service, virtual_service
 
 HERE = Sight(namespace="default")

@@ -3,7 +3,8 @@
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.proxy import Sight
 from meltemi.core.view.route import Client
-from meltemi.core.view.virtual_host import NamedHost, VirtualHost, domains_of, free_hosts, host_domains, outbound_host
+from meltemi.core.view.table_names import domains_of, host_domains
+from meltemi.core.view.virtual_host import NamedHost, VirtualHost, free_hosts, outbound_host
 from meshes import mesh_of, service, virtual_service
 
 HERE = Sight(namespace="default")

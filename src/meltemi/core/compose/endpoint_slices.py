@@ -7,9 +7,9 @@ Source: Kubernetes, "EndpointSlices": the label `kubernetes.io/service-name` nam
 
 from collections.abc import Iterator, Mapping
 
-from meltemi.core.compose.inputs import keys, read_as
+from meltemi.core.compose.inputs import keys_in, read_as
 from meltemi.core.compose.peer_authentication import takes_tls
-from meltemi.core.compose.workloads import pod_at, workload
+from meltemi.core.compose.workloads import pods_at, workload
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key
 from meltemi.core.model.kube.endpoints import EndpointPort, Endpoints, EndpointSlice, ObjectReference
@@ -37,19 +37,19 @@ def slice_service(e: Engine, key: Key) -> str:
     return dict(found.meta.labels).get(SERVICE_LABEL, "") if found else ""
 
 
-def slice_index(e: Engine) -> Mapping[tuple[str, str], tuple[Key, ...]]:
-    """(namespace, Service) → its slices."""
-    found: dict[tuple[str, str], list[Key]] = {}
-    for key in keys(e, GROUP, KIND):
+def slice_index(e: Engine, namespace: str) -> Mapping[str, tuple[Key, ...]]:
+    """Service of a namespace → its slices."""
+    found: dict[str, list[Key]] = {}
+    for key in e.get(keys_in, GROUP, KIND, namespace):
         name = e.get(slice_service, key)
         if name:
-            found.setdefault((key.namespace, name), []).append(key)
-    return {place: tuple(slices) for place, slices in found.items()}
+            found.setdefault(name, []).append(key)
+    return {name: tuple(slices) for name, slices in found.items()}
 
 
 def slices_of(e: Engine, namespace: str, name: str) -> tuple[Key, ...]:
     """The slices of one Service."""
-    return e.get(slice_index).get((namespace, name), ())
+    return e.get(slice_index, namespace).get(name, ())
 
 
 def kube_endpoints(e: Engine, service: Key, name: str, port: int) -> tuple[Endpoint, ...]:
@@ -97,7 +97,7 @@ def _pod(reference: ObjectReference | None, namespace: str) -> Key | None:
 
 
 def _endpoint(e: Engine, backend: Backend, namespace: str) -> Endpoint:
-    key = backend.pod or e.get(pod_at, namespace, backend.address)
+    key = backend.pod or e.get(pods_at, namespace).get(backend.address)
     found = e.get(workload, key) if key else None
     if found is None:
         locality = f"/{backend.zone}" if backend.zone else ""

@@ -74,6 +74,12 @@ def is_near(host: str, namespace: str) -> bool:
     return host.endswith(f".{namespace}.svc.{CLUSTER_DOMAIN}")
 
 
+def home_of(host: str) -> str:
+    """The namespace to which a host `is_near`; empty where it is near to none."""
+    name, dot, namespace = host.removesuffix(f".svc.{CLUSTER_DOMAIN}").rpartition(".")
+    return namespace if dot and name and is_near(host, namespace) else ""
+
+
 def short_names(host: str, namespace: str) -> tuple[str, ...]:
     """All names by which a client in `namespace` may call a Kubernetes Service, the full one first.
 

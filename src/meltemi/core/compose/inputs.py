@@ -3,6 +3,7 @@
 Place:  stores → ingest → engine inputs → [compose/inputs] → compose
 """
 
+from collections.abc import Mapping
 from typing import TypeVar, cast
 
 from meltemi.core.compose.mesh import mesh
@@ -28,6 +29,18 @@ def keys(e: Engine, group: str, kind: str) -> tuple[Key, ...]:
     if e.get(looks_everywhere):
         return tuple(sorted(found))
     return tuple(sorted(key for key in found if not key.namespace or e.get(is_discovered, key.namespace)))
+
+
+def keys_in(e: Engine, group: str, kind: str, namespace: str) -> tuple[Key, ...]:
+    """Those of one namespace: what comes or goes in another does not touch them."""
+    return e.get(_by_namespace, group, kind).get(namespace, ())
+
+
+def _by_namespace(e: Engine, group: str, kind: str) -> Mapping[str, tuple[Key, ...]]:
+    found: dict[str, list[Key]] = {}
+    for key in keys(e, group, kind):
+        found.setdefault(key.namespace, []).append(key)
+    return {namespace: tuple(own) for namespace, own in found.items()}
 
 
 def looks_everywhere(e: Engine) -> bool:

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from meltemi.core.compose.endpoint_slices import kube_endpoints
 from meltemi.core.compose.export import settled_export
-from meltemi.core.compose.hosts import CLUSTER_DOMAIN
+from meltemi.core.compose.hosts import CLUSTER_DOMAIN, home_of
 from meltemi.core.compose.inputs import keys, read_as
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.protocols import kube_protocol
@@ -42,6 +42,24 @@ def hosts(e: Engine) -> tuple[str, ...]:
     """Every host that can be called, sorted."""
     kube = {host_of(key) for key in keys(e, "", "Service")}
     return tuple(sorted(kube | e.get(entry_index).keys()))
+
+
+def hosts_by_home(e: Engine) -> Mapping[str, tuple[str, ...]]:
+    """Namespace that the name of a host says (`home_of`; empty for none) → these hosts, sorted."""
+    found: dict[str, list[str]] = {}
+    for host in e.get(hosts):
+        found.setdefault(home_of(host), []).append(host)
+    return {namespace: tuple(own) for namespace, own in found.items()}
+
+
+def near_hosts(e: Engine, namespace: str) -> tuple[str, ...]:
+    """Hosts of one such namespace: what comes or goes in another does not touch them."""
+    return e.get(hosts_by_home).get(namespace, ())
+
+
+def homes(e: Engine) -> tuple[str, ...]:
+    """All such namespaces."""
+    return tuple(e.get(hosts_by_home))
 
 
 def service(e: Engine, host: str) -> Service | None:

@@ -23,6 +23,8 @@ PIECES = 64
 """Of a part. More make a change cheaper for each workload, and dearer for the part."""
 
 Selector = tuple[tuple[str, str], ...]
+Selectors = Mapping[tuple[str, str], tuple[tuple[str, Selector], ...]]
+"""Label → services that ask for it first, and for what else."""
 Index = Mapping[str, tuple[Target, ...]]
 """Address → what is answered there."""
 
@@ -70,7 +72,15 @@ def index(e: Engine, part: int) -> tuple[Index, ...]:
 
 def hosts_in(e: Engine, part: int) -> tuple[str, ...]:
     """The services of one part."""
-    return tuple(host for host in e.get(hosts) if crc32(host.encode()) % PARTS == part)
+    return e.get(parted)[part]
+
+
+def parted(e: Engine) -> tuple[tuple[str, ...], ...]:
+    """All services, by part."""
+    found: list[list[str]] = [[] for _ in range(PARTS)]
+    for host in e.get(hosts):
+        found[crc32(host.encode()) % PARTS].append(host)
+    return tuple(map(tuple, found))
 
 
 def index_of(e: Engine, host: str) -> Index:
@@ -91,13 +101,19 @@ def _selected(e: Engine, own: Answering) -> Iterator[Target]:
             yield from (t for port in found.ports if (t := _target(found, port, own)))
 
 
-def selectors_in(e: Engine, namespace: str) -> Mapping[tuple[str, str], tuple[tuple[str, Selector], ...]]:
+def selectors_in(e: Engine, namespace: str) -> Selectors:
     """The services of a namespace that select workloads, and whom, by the first label that they ask for."""
-    made: dict[tuple[str, str], tuple[tuple[str, Selector], ...]] = {}
+    return e.get(selectors).get(namespace, {})
+
+
+def selectors(e: Engine) -> Mapping[str, Selectors]:
+    """The same of all namespaces."""
+    made: dict[str, dict[tuple[str, str], tuple[tuple[str, Selector], ...]]] = {}
     for host in e.get(hosts):
-        namespaced, selector = e.get(selector_of, host) or ("", ())
-        if selector and namespaced == namespace:
-            made[selector[0]] = (*made.get(selector[0], ()), (host, selector))
+        namespace, selector = e.get(selector_of, host) or ("", ())
+        if selector:
+            own = made.setdefault(namespace, {})
+            own[selector[0]] = (*own.get(selector[0], ()), (host, selector))
     return made
 
 

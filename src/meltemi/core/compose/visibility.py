@@ -8,7 +8,7 @@ Source: Istio, field `exportTo`: `*` all namespaces, `.` the own one, `~` none; 
 from collections.abc import Iterator, Mapping
 
 from meltemi.core.compose.delegates import http_rules
-from meltemi.core.compose.export import reaches
+from meltemi.core.compose.export import EVERYONE, reaches
 from meltemi.core.compose.hosts import qualified
 from meltemi.core.compose.registry import hosts, real_host, service
 from meltemi.core.compose.sidecars import named, names_service, narrow, sidecar
@@ -36,15 +36,31 @@ def home(e: Engine, host: str) -> str:
 
 def visible_hosts(e: Engine, sight: Sight) -> tuple[str, ...]:
     """Hosts of all services that clients may call, sorted."""
-    shown = (host for host in e.get(hosts) if reaches(e.get(exported, host), sight.namespace))
+    everyones, own = e.get(everyones_hosts), e.get(shown_to, sight.namespace)
+    shown = tuple(sorted((*everyones, *own))) if own else everyones
     if sight.sidecar is None:
-        return tuple(shown)
+        return shown
     if sight.listener is not None:
         found = e.get(named, sight)
         return tuple(host for host in shown if names_service(found, e.get(home, host), host))
     known = {host for _, one in e.get(narrow, sight) for host in e.get(visible_hosts, one)}
     known |= e.get(routed_to, sight).keys()
     return tuple(host for host in shown if host in known)
+
+
+def everyones_hosts(e: Engine) -> tuple[str, ...]:
+    """Hosts that all namespaces see, sorted: looked for once, not by each of them."""
+    return tuple(host for host in e.get(hosts) if EVERYONE in e.get(exported, host))
+
+
+def shown_to(e: Engine, namespace: str) -> tuple[str, ...]:
+    """Hosts that a namespace sees and not everyone does."""
+    return tuple(host for host in e.get(shown_to_some) if namespace in e.get(exported, host))
+
+
+def shown_to_some(e: Engine) -> tuple[str, ...]:
+    """Hosts that some namespaces see."""
+    return tuple(host for host in e.get(hosts) if (to := e.get(exported, host)) and EVERYONE not in to)
 
 
 class Exposed(Value, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ Place:  model/kube/pod → [compose/workloads] → compose/{registry,service_ent
 import re
 from collections.abc import Mapping
 
-from meltemi.core.compose.inputs import keys, read_as
+from meltemi.core.compose.inputs import keys_in, read_as
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.document import Key
 from meltemi.core.model.kube.pod import Pod
@@ -100,7 +100,7 @@ def locality_of(labels: Mapping[str, str]) -> str:
 
 def pods(e: Engine, namespace: str) -> tuple[Key, ...]:
     """All pods of a namespace."""
-    return tuple(k for k in keys(e, "", KIND) if k.namespace == namespace)
+    return e.get(keys_in, "", KIND, namespace)
 
 
 def pod_labels(e: Engine, key: Key) -> tuple[tuple[str, str], ...]:
@@ -121,6 +121,10 @@ def pod_addresses(e: Engine, key: Key) -> tuple[str, ...]:
     return found.addresses if found else ()
 
 
-def pod_at(e: Engine, namespace: str, address: str) -> Key | None:
-    """The pod of a namespace that has an address."""
-    return next((key for key in e.get(pods, namespace) if address in e.get(pod_addresses, key)), None)
+def pods_at(e: Engine, namespace: str) -> Mapping[str, Key]:
+    """Address → the pod of a namespace that has it, the first by name."""
+    found: dict[str, Key] = {}
+    for key in e.get(pods, namespace):
+        for address in e.get(pod_addresses, key):
+            found.setdefault(address, key)
+    return found

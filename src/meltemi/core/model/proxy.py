@@ -78,6 +78,16 @@ class Sight(Value, frozen=True, kw_only=True):
         """All egress listeners together."""
         return structs.replace(self, listener=None)
 
+    @property
+    def anywhere(self) -> "Sight":
+        """From nowhere in particular: what all see that no Sidecar narrows."""
+        return Sight(namespace="", named=self.named)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it adds to what is seen `anywhere`: no Sidecar narrows it."""
+        return self.sidecar is None and self.namespace != ""
+
 
 class Answers(Value, frozen=True, kw_only=True):
     """What a workload answers: services' ports, or the ingress listeners of a Sidecar instead."""

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from meltemi.core.compose.attachments import Labels
 from meltemi.core.compose.authorization import policies_of
-from meltemi.core.compose.common import common_hosts
+from meltemi.core.compose.common import common_hosts, other_hosts
 from meltemi.core.compose.destination_rules import rules_for, selector_names, subset_names
+from meltemi.core.compose.export import reaches
 from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import port_of, service
-from meltemi.core.compose.visibility import seen_hosts, visible_hosts
+from meltemi.core.compose.visibility import exported, seen_hosts, visible_hosts
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.cluster import cluster_message
 from meltemi.core.model.document import Key
@@ -50,23 +51,32 @@ class Wanted(Value, frozen=True, kw_only=True):
 
 
 def groups_of(e: Engine, scope: Scope) -> tuple[Group, ...]:
-    """Every host of a scope; for those who list clusters and who list their endpoints."""
+    """Hosts of a scope, but for those that are the same to all clients; for those who list clusters and who list their
+    endpoints."""
     return tuple(_groups(e, scope))
 
 
+def has_common(scope: Scope) -> bool:
+    """Whether a scope gets all `common_groups` too."""
+    return scope.caller is None and scope.sight.sidecar is None
+
+
+def common_groups(e: Engine, gateway: bool) -> tuple[Group, ...]:
+    """Hosts that are the same to all clients."""
+    return tuple(e.get(common_group, host, gateway) for host in sorted(e.get(common_hosts)))
+
+
 def _groups(e: Engine, scope: Scope) -> Iterator[Group]:
-    gateway, sight = scope.role is Role.ROUTER, scope.sight
+    sight = scope.sight
     asked = e.get(asked_hosts, scope.namespace, scope.labels)
     if scope.caller:
         hosts = e.get(held_clusters, scope.caller, sight, (*asked, *e.get(egress_hosts, scope.sidecar)))
         yield from (_group(e, scope, host, numbers) for host, numbers in hosts)
+    elif has_common(scope):
+        seen = (host for host in e.get(other_hosts) if reaches(e.get(exported, host), sight.namespace))
+        yield from (_group(e, scope, host, e.get(ports, host)) for host in seen)
     else:
-        common = e.get(common_hosts) if sight.sidecar is None else frozenset[str]()
-        for host in e.get(visible_hosts, sight):
-            if host in common:
-                yield e.get(common_group, host, gateway)
-            else:
-                yield _group(e, scope, host, seen_ports(e, host, sight))
+        yield from (_group(e, scope, host, seen_ports(e, host, sight)) for host in e.get(visible_hosts, sight))
     # what policies ask is reached also where the workload itself does not see it
     yield from (_group(e, scope, host, e.get(ports, host)) for host in asked if host not in e.get(seen_hosts, sight))
 
@@ -118,7 +128,13 @@ def cluster_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
         _slot(PASSTHROUGH_CLUSTER, Call(function=passthrough_body, args=(keeps,))),
         _slot(BLACK_HOLE_CLUSTER, Call(function=black_hole_body, args=())),
     )
-    return (*fixed, *(slot for group in e.get(groups_of, scope) for slot in e.get(group_slots, group, keeps)))
+    common = e.get(common_clusters, scope.role is Role.ROUTER, keeps) if has_common(scope) else ()
+    return (*fixed, *common, *(slot for group in e.get(groups_of, scope) for slot in e.get(group_slots, group, keeps)))
+
+
+def common_clusters(e: Engine, gateway: bool, keeps: bool) -> tuple[Slot, ...]:
+    """The clusters of hosts that are the same to all clients, listed once for all."""
+    return tuple(slot for group in e.get(common_groups, gateway) for slot in e.get(group_slots, group, keeps))
 
 
 def group_slots(e: Engine, group: Group, keeps: bool) -> tuple[Slot, ...]:

@@ -8,9 +8,9 @@ A resource of its own for each cluster: one pod that comes or goes sends the end
 from meltemi.core.compose.registry import service
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.endpoints import load_assignment
-from meltemi.core.model.proxy import Scope
+from meltemi.core.model.proxy import Role, Scope
 from meltemi.core.model.resource import Resource, ResourceType
-from meltemi.core.pipeline.clusters import Group, Wanted, groups_of, wanted_clusters
+from meltemi.core.pipeline.clusters import Group, Wanted, common_groups, groups_of, has_common, wanted_clusters
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.cluster import Discovery, discovery
@@ -21,7 +21,13 @@ from meltemi.core.view.traffic_policy import Aim
 def endpoint_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
     """Endpoints of all clusters that do not find them themselves."""
     client = From(locality=scope.locality, labels=scope.labels)
-    return tuple(slot for group in e.get(groups_of, scope) for slot in e.get(group_endpoints, group, client))
+    common = e.get(common_endpoints, scope.role is Role.ROUTER, client) if has_common(scope) else ()
+    return (*common, *(slot for group in e.get(groups_of, scope) for slot in e.get(group_endpoints, group, client)))
+
+
+def common_endpoints(e: Engine, gateway: bool, client: From) -> tuple[Slot, ...]:
+    """Those of hosts that are the same to all clients, listed once for all in one place."""
+    return tuple(slot for group in e.get(common_groups, gateway) for slot in e.get(group_endpoints, group, client))
 
 
 def group_endpoints(e: Engine, group: Group, client: From) -> tuple[Slot, ...]:

@@ -5,9 +5,12 @@ Place:  view/{outbound,virtual_host} → [pipeline/outbound] → pipeline/slots
 
 from msgspec import structs
 
-from meltemi.core.compose.common import ANYWHERE, common_hosts
+from meltemi.core.compose.common import common_at, common_hosts, other_hosts
+from meltemi.core.compose.export import reaches
+from meltemi.core.compose.registry import homes
 from meltemi.core.compose.sidecars import sight_at
 from meltemi.core.compose.virtual_services import mesh_virtual_service
+from meltemi.core.compose.visibility import exported
 from meltemi.core.engine.engine import Engine
 from meltemi.core.envoy.dynamic_dns import dynamic_cluster
 from meltemi.core.envoy.listener import listener_message
@@ -18,21 +21,29 @@ from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.pipeline.virtual_host import fallback_body, sidecar_host_body, table_body, unknown_body
 from meltemi.core.view.held import held_table
-from meltemi.core.view.http_settings import host_headers, keeps_case
+from meltemi.core.view.http_settings import HostHeaders, host_headers, keeps_case
 from meltemi.core.view.listener import Listener
 from meltemi.core.view.outbound import UNKNOWN_TABLE, outbound_listener, virtual_outbound
 from meltemi.core.view.route import Client
+from meltemi.core.view.table_names import aliases, host_domains, own_domains
 from meltemi.core.view.unknown import DYNAMIC, Unknown, unknown_of
 from meltemi.core.view.virtual_host import (
     NamedHost,
     client_labels,
     fallback_name,
     free_hosts,
-    host_domains,
     hosts_at,
+    http_ports,
     table_hosts,
 )
-from meltemi.core.view.wishes import asked_labels, listener_name, listener_wishes, own_table, sniffed_tables
+from meltemi.core.view.wishes import (
+    asked_labels,
+    is_everyones,
+    listener_name,
+    listener_wishes,
+    own_table,
+    sniffed_tables,
+)
 
 
 def outbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
@@ -53,9 +64,12 @@ def outbound_slots(e: Engine, scope: Scope) -> tuple[Slot, ...]:
 def _listeners(e: Engine, scope: Scope, unknown: Unknown) -> list[Slot]:
     slots: list[Slot] = []
     for (address, port), wanted in e.get(listener_wishes, scope.sight).items():
-        sight = _sight(e, scope, port)
-        asked = e.get(asked_labels, sight, address, port)
-        labels = tuple(pair for pair in scope.labels if pair[0] in asked)
+        sight, labels = _sight(e, scope, port), ()
+        if is_everyones(e, sight, address, port):
+            sight = sight.anywhere
+        else:
+            asked = e.get(asked_labels, sight, address, port)
+            labels = tuple(pair for pair in scope.labels if pair[0] in asked)
         client = Client(sight=sight, labels=labels, port=port, proxy=scope.own, on_demand=scope.caller is not None)
         call = Call(function=listener_body, args=(client, scope.ip_families, address, unknown))
         slots.append(_slot(ResourceType.LISTENER, listener_name(address, port, wanted), call))
@@ -70,12 +84,37 @@ def _sight(e: Engine, scope: Scope, port: int) -> Sight:
 def _table(e: Engine, scope: Scope, port: int, unknown: Unknown) -> list[Slot]:
     """A port's table and its hosts."""
     table, sight = str(port), _sight(e, scope, port)
-    hosts = (*e.get(hosts_at, sight, port), *e.get(free_hosts, sight, port))
     slots = [_slot(ResourceType.ROUTES, table, Call(function=table_body, args=(table,)))]
+    if sight.is_open and e.get(own_domains, sight, port) is not None:
+        for home in e.get(homes):
+            if home != scope.namespace:
+                slots += e.get(common_hosts_at, home, sight.anywhere, port, host_headers(scope.own))
+        hosts = e.get(other_hosts_at, sight, port)
+    else:
+        hosts = (*e.get(hosts_at, sight, port), *e.get(free_hosts, sight, port))
     client = Client(sight=sight, port=port)
     slots += [_host(e, scope, table, host, client) for host in hosts]
     # Envoy takes one host for all names a table: one that somebody wrote comes first.
-    return slots if "*" in hosts else [*slots, _fallback(table, unknown)]
+    takes_all = "*" in hosts or "*" in e.get(hosts_at, sight, port)
+    return slots if takes_all else [*slots, _fallback(table, unknown)]
+
+
+def common_hosts_at(e: Engine, home: str, sight: Sight, port: int, headers: HostHeaders) -> tuple[Slot, ...]:
+    """Hosts of a port's table that are the same, and called alike, to all clients outside of their home."""
+    table, client = str(port), Client(sight=sight, port=port)
+    aliased = e.get(aliases)
+    hosts = (host for host in e.get(common_at, home) if port in e.get(http_ports, host) and host not in aliased)
+    return tuple(_common_host(e, table, host, client, headers) for host in hosts)
+
+
+def other_hosts_at(e: Engine, sight: Sight, port: int) -> tuple[str, ...]:
+    """All others of a port's table."""
+    aliased = e.get(aliases)
+    common = (host for host in aliased if host in e.get(common_hosts))
+    near = e.get(common_at, sight.namespace)
+    seen = (host for host in e.get(other_hosts) if reaches(e.get(exported, host), sight.namespace))
+    routed = (host for host in {*common, *near, *seen} if port in e.get(http_ports, host))
+    return tuple(sorted({*routed, *e.get(free_hosts, sight, port)}))
 
 
 def _held(e: Engine, scope: Scope, caller: Caller, port: int) -> list[Slot]:
@@ -115,15 +154,24 @@ def _own_table(e: Engine, scope: Scope, host: str, port: int) -> list[Slot]:
 
 
 def _host(e: Engine, scope: Scope, table: str, host: str, client: Client) -> Slot:
-    named = NamedHost(table=table, host=host, domains=host_domains(e, table, host, client))
-    sight, port = client.sight, client.port
+    sight = client.sight
     if sight.sidecar is None and host in e.get(common_hosts):
-        client = structs.replace(client, sight=structs.replace(sight, namespace=ANYWHERE))
-    else:
-        key = mesh_virtual_service(e, sight, host)
-        client = structs.replace(client, labels=client_labels(e, key, scope.labels, scope.namespace, host))
-    call = Call(function=sidecar_host_body, args=(named, client, host_headers(scope.own)))
-    return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{host}:{port}", call)
+        return _common_host(e, table, host, client, host_headers(scope.own))
+    key = mesh_virtual_service(e, sight, host)
+    narrow = structs.replace(client, labels=client_labels(e, key, scope.labels, scope.namespace, host))
+    return _named(table, host, host_domains(e, table, host, client), narrow, host_headers(scope.own))
+
+
+def _common_host(e: Engine, table: str, host: str, client: Client, headers: HostHeaders) -> Slot:
+    """Of it the client's namespace decides the names only."""
+    anywhere = structs.replace(client, sight=client.sight.anywhere)
+    return _named(table, host, host_domains(e, table, host, client), anywhere, headers)
+
+
+def _named(table: str, host: str, domains: tuple[str, ...], client: Client, headers: HostHeaders) -> Slot:
+    named = NamedHost(table=table, host=host, domains=domains)
+    call = Call(function=sidecar_host_body, args=(named, client, headers))
+    return _slot(ResourceType.VIRTUAL_HOST, f"{table}/{host}:{client.port}", call)
 
 
 def _fallback(table: str, unknown: Unknown) -> Slot:

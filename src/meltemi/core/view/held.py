@@ -20,16 +20,8 @@ from meltemi.core.engine.engine import Engine
 from meltemi.core.model.proxy import Caller, Sight
 from meltemi.core.model.value import Value
 from meltemi.core.view.destination import ports, seen_ports
-from meltemi.core.view.virtual_host import (
-    addressed,
-    aliases,
-    free_hosts,
-    hosts_at,
-    names_of,
-    owner_of,
-    table_hosts,
-    table_set,
-)
+from meltemi.core.view.table_names import addressed, aliases, names_of, owner_of, table_set
+from meltemi.core.view.virtual_host import free_hosts, hosts_at, table_hosts
 
 GROUPS = 64
 """Virtual hosts that names nobody has are spread over: a new one resends one of them."""

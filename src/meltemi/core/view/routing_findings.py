@@ -29,7 +29,8 @@ from meltemi.core.model.proxy import Sight
 from meltemi.core.model.registry.service import AppProtocol, Service
 from meltemi.core.model.traffic.common import Destination
 from meltemi.core.view.destination import Target, ports, target
-from meltemi.core.view.virtual_host import claim, hosts_at, names_of
+from meltemi.core.view.table_names import claim, names_of
+from meltemi.core.view.virtual_host import hosts_at
 from meltemi.core.view.wishes import ANY, Speech, Wish, listener_wishes, wishes
 
 

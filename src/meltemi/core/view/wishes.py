@@ -15,9 +15,10 @@ from msgspec import structs
 from meltemi.core.compose.destination_rules import selector_names
 from meltemi.core.compose.hosts import is_ip, is_range, plain_range
 from meltemi.core.compose.registry import addresses_of, endpoints, service
+from meltemi.core.compose.service_entries import dialled_hosts
 from meltemi.core.compose.sidecars import egress, narrow, sight_at, spoken_at
 from meltemi.core.compose.virtual_services import mesh_virtual_service
-from meltemi.core.compose.visibility import visible_hosts
+from meltemi.core.compose.visibility import shown_to, visible_hosts
 from meltemi.core.engine.engine import Engine
 from meltemi.core.model.proxy import Sight
 from meltemi.core.model.registry.service import AppProtocol, Resolution, Service, ServicePort
@@ -57,6 +58,10 @@ class Wish(Value, frozen=True, kw_only=True):
     """Only these destinations, where the address says less."""
     binds: bool = False
     """Clients call the listener itself; nothing is intercepted."""
+
+
+Wishes = Mapping[tuple[str, int], tuple[Wish, ...]]
+"""(address, port) → what services want of that listener, the oldest first."""
 
 
 def wishes(e: Engine, host: str, named: bool) -> tuple[Wish, ...]:
@@ -102,15 +107,45 @@ def _speech(protocol: AppProtocol) -> Speech | None:
     return Speech.AUTO if protocol is AppProtocol.AUTO else Speech.TCP
 
 
-def listener_wishes(e: Engine, sight: Sight) -> Mapping[tuple[str, int], tuple[Wish, ...]]:
+def listener_wishes(e: Engine, sight: Sight) -> Wishes:
     """(address, port) → what services want of that listener, the oldest first."""
+    if sight.is_open:
+        return _with_own(e, sight)
     found: dict[tuple[str, int], list[Wish]] = {}
     for port, one in e.get(narrow, sight):
         for host in e.get(visible_hosts, one):
             for wish in e.get(wishes, host, one.named) if port is None else e.get(placed_wishes, host, one):
                 if e.get(sight_at, sight, wish.port) == one:
                     found.setdefault((wish.address, wish.port), []).append(wish)
+    return _in_order(found)
+
+
+def _with_own(e: Engine, sight: Sight) -> Wishes:
+    """What everyone's services want, and those that are shown to one namespace."""
+    everyones, own = e.get(listener_wishes, sight.anywhere), e.get(shown_to, sight.namespace)
+    if not own:
+        return everyones
+    found = {place: list(wanted) for place, wanted in everyones.items()}
+    for host in own:
+        for wish in e.get(wishes, host, sight.named):
+            found.setdefault((wish.address, wish.port), []).append(wish)
+    return _in_order(found)
+
+
+def _in_order(found: Mapping[tuple[str, int], list[Wish]]) -> Wishes:
     return {place: tuple(sorted(ws, key=lambda w: w.age)) for place, ws in sorted(found.items())}
+
+
+def is_everyones(e: Engine, sight: Sight, address: str, port: int) -> bool:
+    """Whether one listener is the same anywhere: of everyone's services, and HTTP, which is routed elsewhere."""
+    if not sight.is_open or e.get(dialled_hosts) or not e.get(is_plain, sight.anywhere, address, port):
+        return False
+    return e.get(wishes_at, sight, address, port) == e.get(wishes_at, sight.anywhere, address, port)
+
+
+def is_plain(e: Engine, sight: Sight, address: str, port: int) -> bool:
+    """Whether all that is wanted of one listener is HTTP."""
+    return all(w.speech is Speech.HTTP for w in e.get(wishes_at, sight, address, port))
 
 
 def placed_wishes(e: Engine, host: str, sight: Sight) -> tuple[Wish, ...]:
