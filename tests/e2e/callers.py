@@ -60,6 +60,12 @@ class Caller:
             self._process.stdin.flush()
         return self.answer()
 
+    def hears(self) -> bool:
+        """Whether something more comes of itself."""
+        while not self._answers.empty():
+            self._answers.get()
+        return self.answer() != ""
+
     def ends(self, seconds: float) -> bool:
         """Whether the connection ends by itself, at the latest then."""
         return bool(eventually(lambda: self._process.poll() is not None, seconds))

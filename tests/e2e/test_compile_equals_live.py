@@ -236,6 +236,6 @@ def strip(tree: Any) -> Any:
     if isinstance(tree, list):
         return [strip(one) for one in cast("list[Any]", tree)]
     if not isinstance(tree, dict):
-        return str(tree) if isinstance(tree, int | float) and not isinstance(tree, bool) else tree
+        return f"{tree:.16g}" if isinstance(tree, int | float) and not isinstance(tree, bool) else tree
     fields = cast("Tree", tree)
     return {name: strip(fields[name]) for name in sorted(fields)}

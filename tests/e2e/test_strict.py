@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 
@@ -12,10 +13,10 @@ from e2e.mesh import HERE, Mesh, eventually, missing
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-SOON = 15.0
+SOON = 10.0
 """Seconds: plenty for whatever ends at once, and well below the 38 s after which Envoy's drain ends everything."""
 UNNAMED = 6001
-"""A port of `talk` that no Service names."""
+"""A port that no Service names."""
 LISTEN = (
     "import asyncio,sys\n"
     "async def echo(r, w):\n"
@@ -27,9 +28,9 @@ LISTEN = (
 )
 
 
-def at_port(port: int) -> str:
+def at_port(port: int, app: str = "talk") -> str:
     return peers(
-        "PERMISSIVE", f"  selector: {{matchLabels: {{app: talk}}}}\n  portLevelMtls: {{{port}: {{mode: STRICT}}}}\n"
+        "PERMISSIVE", f"  selector: {{matchLabels: {{app: {app}}}}}\n  portLevelMtls: {{{port}: {{mode: STRICT}}}}\n"
     )
 
 
@@ -71,9 +72,9 @@ def address(mesh: Mesh, prefix: str) -> str:
 
 
 @contextmanager
-def listening(mesh: Mesh, *ports: int) -> Generator[None]:
-    """Servers of lines in `talk`, at ports that no Service names."""
-    pod, servers = mesh.pod("talk-"), list[subprocess.Popen[str]]()
+def listening(mesh: Mesh, *ports: int, app: str = "talk") -> Generator[None]:
+    """Servers of lines in a pod, at ports that no Service names."""
+    pod, servers = mesh.pod(f"{app}-"), list[subprocess.Popen[str]]()
     try:
         for port in ports:
             servers.append(mesh.start_exec(pod, sys.executable, "-c", LISTEN, str(port)))
@@ -136,23 +137,57 @@ def test_ports_beside_it_are_served_again_at_once(mesh: Mesh, bare: str) -> None
 
 # === whoever only listens ===
 
-SILENT = [("grpc", 9000)]
+KINDS = [("socket", 80), ("events", 80), ("grpc", 9000), ("bytes", 7000)]
 
 
-@pytest.mark.parametrize(("kind", "port"), SILENT)
+@pytest.mark.parametrize(("kind", "port"), KINDS)
 def test_a_plain_connection_ends_although_its_caller_is_silent(mesh: Mesh, bare: str, kind: str, port: int) -> None:
     with opened(mesh, bare, kind, "talk", port) as caller:
         mesh.apply_text(peers("STRICT"))
         assert caller.ends(SOON)
 
 
-LISTENING = [("socket", 80), ("events", 80), ("bytes", 7000)]
-
-
-@pytest.mark.parametrize(("kind", "port"), LISTENING)
-def test_others_that_are_silent_end_with_the_drain(mesh: Mesh, bare: str, kind: str, port: int) -> None:
-    with opened(mesh, bare, kind, "brief", port) as caller:
+@pytest.mark.parametrize(("kind", "port"), [("socket", 80), ("events", 80), ("bytes", 7000)])
+def test_a_plain_caller_hears_no_more_of_a_server_that_goes_on(
+    mesh: Mesh, bare: str, client: str, kind: str, port: int
+) -> None:
+    with opened(mesh, client, kind, "talk", port) as kept, opened(mesh, bare, kind, "talk", port) as cut:
+        for caller in (kept, cut):
+            assert kind == "events" or caller.ask("push") == "talk push"
+            assert caller.hears()
+        begin = time.monotonic()
         mesh.apply_text(peers("STRICT"))
+        assert cut.ends(SOON)
+        sys.stdout.write(f"{kind}: ended {time.monotonic() - begin:.1f} s after `apply` began\n")
+        assert kept.hears()
+
+        mesh.apply_text(peers("PERMISSIVE"))
+        with opened(mesh, bare, kind, "talk", port) as served:
+            assert kind != "events" or served.hears()
+        assert kept.hears()
+
+
+def test_it_goes_on_where_the_port_is_left_out(mesh: Mesh, bare: str) -> None:
+    with opened(mesh, bare, "events", "talk", 80) as cut, opened(mesh, bare, "bytes", "talk", 7000) as kept:
+        assert kept.ask("push") == "talk push"
+        mesh.apply_text(
+            peers("STRICT", "  selector: {matchLabels: {app: talk}}\n  portLevelMtls: {7000: {mode: PERMISSIVE}}\n")
+        )
+        assert cut.ends(SOON)
+        assert kept.hears()
+
+
+def test_ports_that_no_service_names(mesh: Mesh, bare: str) -> None:
+    where = address(mesh, "talk-")
+    with listening(mesh, UNNAMED), opened(mesh, bare, "bytes", where, UNNAMED) as caller:
+        mesh.apply_text(peers("STRICT"))
+        assert caller.ends(SOON)
+
+
+def test_one_port_that_no_service_names_is_left_to_the_drain(mesh: Mesh, bare: str) -> None:
+    where = address(mesh, "brief-")
+    with listening(mesh, UNNAMED, app="brief"), opened(mesh, bare, "bytes", where, UNNAMED) as caller:
+        mesh.apply_text(at_port(UNNAMED, app="brief"))
         assert caller.ends(SOON)
 
 

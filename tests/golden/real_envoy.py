@@ -44,6 +44,14 @@ def bootstrap(answer: Tree) -> Tree:
         holder["typedConfig"] = extensions[holder["name"]]
     return {
         "node": {"id": "golden", "cluster": "golden"},
+        "bootstrap_extensions": [  # as the agent's
+            {
+                "name": "envoy.bootstrap.internal_listener",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
+                },
+            }
+        ],
         "layered_runtime": {
             "layers": [{"name": "agent", "static_layer": {"re2.max_program_size.error_level": 32768}}]  # as the agent's
         },

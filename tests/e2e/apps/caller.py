@@ -2,7 +2,7 @@
 
 `python caller.py KIND HOST PORT`, KIND one of `requests` (each line is one), `bytes`, `socket` (an upgraded
 connection), `events` (whatever comes, nothing is said) and `grpc` (a stream). Of each answer one line is printed: of
-`requests` the status, of `events` and `socket` the status first, and of `events` nothing more.
+`requests` the status, of `events` and `socket` the status first.
 """
 
 import http.client
@@ -58,7 +58,7 @@ def events(host: str, port: int) -> Say:
     connection, answers = _opened(host, port)
     connection.sendall(EVENTS % host.encode())
     told(_head(answers))
-    threading.Thread(target=_hear, args=(answers, False), daemon=True).start()
+    threading.Thread(target=_hear, args=(answers,), daemon=True).start()
     return lambda _: None
 
 
@@ -87,7 +87,7 @@ def _opened(host: str, port: int) -> tuple[socket.socket, BinaryIO]:
 
 
 def _kept(connection: socket.socket, answers: BinaryIO) -> Say:
-    threading.Thread(target=_hear, args=(answers, True), daemon=True).start()
+    threading.Thread(target=_hear, args=(answers,), daemon=True).start()
     return connection.sendall
 
 
@@ -99,11 +99,11 @@ def _head(answers: BinaryIO) -> str:
     return status.decode().split()[1]
 
 
-def _hear(answers: BinaryIO, aloud: bool) -> None:
+def _hear(answers: BinaryIO) -> None:
     try:
         while line := answers.readline():
-            if aloud:
-                told(line.decode().strip())
+            if said := line.decode().strip():
+                told(said)
     except OSError:
         pass
     end()

@@ -2,11 +2,12 @@
 
 `python echo.py NAME HTTP_PORT GRPC_PORT TCP_PORT GREETING_PORT`; NAME comes back in every answer.
 HTTP answers `NAME PATH`, with what was asked for to the letter as `x-target`, after `?delay=SECONDS` if asked, with
-`?status=CODE`, the first `?fails=N` times of a `key` with 503, on /headers with the request's head, on /count with how
-often a `key` was asked for, and lines after an upgrade or a CONNECT (the first says what was asked for), on /events
-with an event every tenth of a second for ever;
+`?status=CODE`, the first `?fails=N` times of a `key` with 503, on /headers with the request's head, on /count with
+how often a `key` was asked for, and lines after an upgrade or a CONNECT (the first says what was asked for), on
+/events with an event every tenth of a second for ever;
 gRPC answers `/test.Echo/Say` with NAME + the bytes sent, `/test.Echo/Talk` the same for each message of a stream;
-TCP answers every line with `NAME LINE`; the greeting port says `220 NAME` before it is asked anything, then echoes.
+TCP answers every line with `NAME LINE`, `push` with that every tenth of a second for ever (so do upgraded
+connections); the greeting port says `220 NAME` before it is asked anything, then echoes.
 """
 
 import asyncio
@@ -103,6 +104,10 @@ async def _echo(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamW
     while line := await reader.readline():
         writer.write(f"{name} ".encode() + line)
         await writer.drain()
+        while line == b"push\n" and not writer.is_closing():
+            await asyncio.sleep(0.1)
+            writer.write(f"{name} ".encode() + line)
+            await writer.drain()
     writer.close()
 
 

@@ -46,6 +46,7 @@ MANAGER = {
     },
 }
 CLUSTER = "outbound|9080|v1|reviews.default.svc.cluster.local"
+INTERNAL = "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
 ADDRESS = {"socket_address": {"address": "198.18.0.5", "port_value": 9080}}
 
 
@@ -55,8 +56,12 @@ def config(admin: Path) -> dict[str, Any]:
     endpoints = {"cluster_name": CLUSTER, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": ADDRESS}}]}]}
     return {
         "admin": {"address": {"pipe": {"path": str(admin)}}},
+        "bootstrap_extensions": [{"name": "envoy.bootstrap.internal_listener", "typed_config": {"@type": INTERNAL}}],
         "static_resources": {
-            "listeners": [{"name": "l", "address": listen, "filter_chains": [chain]}],
+            "listeners": [
+                {"name": "l", "address": listen, "filter_chains": [chain]},
+                {"name": "inner", "internal_listener": {}, "filter_chains": [chain]},
+            ],
             "clusters": [{"name": CLUSTER, "type": "STATIC", "load_assignment": endpoints}],
         },
     }
@@ -88,7 +93,7 @@ def ask(admin: Path) -> dict[str, Any]:
 
 
 def test_routes(dump: dict[str, Any]) -> None:
-    (one,) = resources(dump, "routes")
+    one = resources(dump, "routes")[0]
 
     host = "reviews.default.svc.cluster.local:9080"
     assert list(rows("routes", one)) == [
@@ -111,9 +116,11 @@ def test_endpoints(dump: dict[str, Any]) -> None:
 
 
 def test_listeners(dump: dict[str, Any]) -> None:
-    (one,) = resources(dump, "listeners")
+    found = {one["name"]: one for one in resources(dump, "listeners")}
 
-    assert [row[2:] for row in rows("listeners", one)] == [("ALL", "Inline Route: 9080")]
+    ((where, *rest),) = rows("listeners", found["l"])
+    assert (where[:8], where[-13:], *rest) == ("unix:///", "listener.sock", "", "ALL", "Inline Route: 9080")
+    assert list(rows("listeners", found["inner"])) == [("inside", "", "ALL", "Inline Route: 9080")]
 
 
 def test_bootstrap(dump: dict[str, Any]) -> None:

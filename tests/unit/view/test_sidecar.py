@@ -123,7 +123,7 @@ def test_ingress_listeners_are_all_that_is_answered() -> None:
 
     found = seen(mesh)[ResourceType.CLUSTER]
 
-    assert [name for name in found if name.startswith("inbound|")] == ["inbound|9080||"]
+    assert [name for name in found if name.startswith("inbound|") and name.endswith("||")] == ["inbound|9080||"]
     assert b"127.0.0.1" in found["inbound|9080||"].body
 
 

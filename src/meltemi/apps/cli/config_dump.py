@@ -88,8 +88,9 @@ def _secrets(dump: Tree) -> Iterator[Tree]:
 
 
 def _listener_rows(one: Tree) -> Iterator[Row]:
-    address = part(part(one, "address"), "socket_address")
-    where = str(address.get("address", "")), str(address.get("port_value", ""))
+    address, pipe = (part(part(one, "address"), kind) for kind in ("socket_address", "pipe"))
+    other = f"unix://{pipe['path']}" if pipe else "inside"  # of Envoy itself
+    where = str(address.get("address", other)), str(address.get("port_value", ""))
     chains = items(one, "filter_chains")
     if default := part(one, "default_filter_chain"):
         chains = [*chains, default]

@@ -10,6 +10,7 @@ from meltemi.core.envoy.endpoints import ISTIO, TLS_MODE, load_assignment
 from meltemi.core.envoy.latency import measuring
 from meltemi.core.envoy.load_balancer import write_balancer
 from meltemi.core.envoy.outlier import outlier_detection
+from meltemi.core.envoy.plain import through, write_watch
 from meltemi.core.envoy.proxy_protocol import plain, write_announcement
 from meltemi.core.envoy.upstream_tls import upstream_tls_socket
 from meltemi.core.view.cluster import Cluster, Discovery
@@ -45,14 +46,23 @@ def cluster_message(cluster: Cluster) -> pb.Cluster:
         written.transport_socket.CopyFrom(upstream_tls_socket(cluster.tls))
     if cluster.announces is not None:
         write_announcement(cluster.announces, written)
+    _write_way(cluster, written)
+    _write_metadata(cluster, written)
+    return written
+
+
+def _write_way(cluster: Cluster, written: pb.Cluster) -> None:
+    """How connections get to endpoints, and what cuts them off."""
     if cluster.port:
         written.original_dst_lb_config.upstream_port_override.value = cluster.port
     if cluster.source:
         # Port 0 must be written: Envoy refuses an address without any.
         source = pb.SocketAddress(address=cluster.source, port_value=0)
         written.upstream_bind_config.source_address.CopyFrom(source)
-    _write_metadata(cluster, written)
-    return written
+    if cluster.through:
+        written.transport_socket.CopyFrom(through(cluster.through))
+    if cluster.watched is not None:
+        write_watch(cluster.watched, written)
 
 
 def _write_mutual(tls: ClientTLS, written: pb.Cluster) -> None:

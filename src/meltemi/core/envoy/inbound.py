@@ -7,6 +7,7 @@ from meltemi.core.envoy import pb
 from meltemi.core.envoy.filters import Side
 from meltemi.core.envoy.hcm import filter_of, manager, write_caller
 from meltemi.core.envoy.listener import chain_match
+from meltemi.core.envoy.plain import led_on
 from meltemi.core.envoy.retry import retry_policy
 from meltemi.core.envoy.server_tls import server_tls_socket
 from meltemi.core.envoy.strict import while_plain
@@ -84,8 +85,11 @@ def _port(port: int) -> pb.ListenerFilterChainMatchPredicate:
 
 def _chain(chain: InboundChain, inbound: Inbound) -> pb.FilterChain:
     gate = [] if chain.tls else [while_plain(chain.match.port, chain.apart)]
+    led = [led_on(chain.behind)] if chain.behind else []
     filters = [_manager(chain, inbound)] if chain.http else _bytes(chain, inbound)
-    written = pb.FilterChain(name=chain.name, filters=[*gate, *filters], filter_chain_match=chain_match(chain.match))
+    written = pb.FilterChain(
+        name=chain.name, filters=[*gate, *led, *filters], filter_chain_match=chain_match(chain.match)
+    )
     if not written.filter_chain_match.ByteSize():
         written.ClearField("filter_chain_match")
     if chain.tls is not None:
@@ -94,7 +98,7 @@ def _chain(chain: InboundChain, inbound: Inbound) -> pb.FilterChain:
 
 
 def _bytes(chain: InboundChain, inbound: Inbound) -> list[pb.Filter]:
-    return tcp_filters(Side.INBOUND, (Share(cluster=chain.cluster),), chain.cluster, inbound.access_log)
+    return tcp_filters(Side.INBOUND, (Share(cluster=chain.to),), chain.cluster, inbound.access_log)
 
 
 def _manager(chain: InboundChain, inbound: Inbound) -> pb.Filter:
@@ -118,7 +122,7 @@ def _write_pings(written: pb.HttpConnectionManager) -> None:
 def _routes(chain: InboundChain, retry: Retry | None) -> pb.RouteConfiguration:
     route = pb.Route(name="default", match=pb.RouteMatch(prefix="/"))
     route.decorator.operation = chain.operation
-    route.route.cluster = chain.cluster
+    route.route.cluster = chain.to
     # The client's sidecar keeps the time.
     route.route.timeout.CopyFrom(pb.duration(0))
     route.route.max_stream_duration.max_stream_duration.CopyFrom(pb.duration(TIMEOUT_HEADER_WINS))

@@ -62,6 +62,7 @@ from envoy.extensions.clusters.dynamic_forward_proxy.v3.cluster_pb2 import (
 )
 from envoy.extensions.common.dynamic_forward_proxy.v3.dns_cache_pb2 import DnsCacheConfig
 from envoy.extensions.common.matching.v3.extension_matcher_pb2 import ExtensionWithMatcher
+from envoy.extensions.filters.common.set_filter_state.v3.value_pb2 import FilterStateValue
 from envoy.extensions.filters.http.composite.v3.composite_pb2 import (
     Composite,
     ExecuteFilterAction,
@@ -106,6 +107,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpFilter,
 )
 from envoy.extensions.filters.network.rbac.v3.rbac_pb2 import RBAC as NetworkRBAC  # noqa: N811  (a message)
+from envoy.extensions.filters.network.set_filter_state.v3.set_filter_state_pb2 import Config as NetworkSetFilterState
 from envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.sni_dynamic_forward_proxy_pb2 import (
     FilterConfig as SniDynamicForwardProxy,
 )
@@ -128,6 +130,7 @@ from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import Pre
 from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2 import (
     PreviousPrioritiesConfig,
 )
+from envoy.extensions.transport_sockets.internal_upstream.v3.internal_upstream_pb2 import InternalUpstreamTransport
 from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2 import (
     ProxyProtocolUpstreamTransport,
 )
@@ -163,6 +166,7 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import BoolValue, StringValue, UInt32Value
 from xds.core.v3.extension_pb2 import TypedExtensionConfig as XdsExtension
 from xds.type.matcher.v3.matcher_pb2 import Matcher
+from xds.type.v3.typed_struct_pb2 import TypedStruct
 
 ClusterWeight = WeightedCluster.ClusterWeight
 HashPolicy = RouteAction.HashPolicy
@@ -208,6 +212,7 @@ __all__ = [
     "FilterChain",
     "FilterChainConfiguration",
     "FilterChainMatch",
+    "FilterStateValue",
     "FractionalPercent",
     "GrpcService",
     "GrpcStats",
@@ -225,6 +230,7 @@ __all__ = [
     "HttpFilter",
     "HttpInspector",
     "HttpProtocolOptions",
+    "InternalUpstreamTransport",
     "JwtAuthentication",
     "JwtProvider",
     "JwtRequirement",
@@ -246,6 +252,7 @@ __all__ = [
     "MetadataMatcher",
     "NetworkExtAuthz",
     "NetworkRBAC",
+    "NetworkSetFilterState",
     "NetworkWasm",
     "OnDemand",
     "OrMatcher",
@@ -297,6 +304,7 @@ __all__ = [
     "TlsParameters",
     "TransportSocket",
     "TypedExtensionConfig",
+    "TypedStruct",
     "UInt32Value",
     "UpstreamCodec",
     "UpstreamHttpOptions",
@@ -316,6 +324,7 @@ __all__ = [
     "socket_address",
     "struct",
     "to_json",
+    "tree",
     "type_url",
 ]
 
@@ -387,6 +396,11 @@ def struct(values: dict[str, Untyped]) -> Struct:
     made = Struct()
     made.update(values)
     return made
+
+
+def tree(message: Message) -> dict[str, Untyped]:
+    """A message in protobuf JSON, for a place where its type is not known."""
+    return json_format.MessageToDict(message)
 
 
 def name_of(message: Message) -> str:

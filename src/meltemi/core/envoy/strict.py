@@ -1,6 +1,6 @@
 """Write the demand for authenticated callers as RBAC filters that refuse all others.
 
-Place:  view/strict → [envoy/strict] → pipeline/{extensions,runtime}, envoy/inbound
+Place:  view/strict → [envoy/strict] → pipeline/{extensions,runtime}, envoy/{inbound,plain}
 
 A connection keeps the network filters that it began with, extensions included. So each plain chain has one from the
 start that judges whatever the caller sends by a runtime value (RTDS), which filters read anew each time. It ends
@@ -56,9 +56,16 @@ def while_plain(port: int, apart: tuple[int, ...]) -> pb.Filter:
 
 
 def demand_values(closed: Closed) -> Mapping[str, int]:
-    """The runtime values that `while_plain` reads."""
-    spared = {} if closed.spared is None else {_others(closed.spared): _NEVER}
-    return {**{f"{_VALUE}{port}": _ALWAYS for port in closed.ports}, **spared}
+    """The runtime values that `while_plain` and `plain_refused` read."""
+    others = {f"{_VALUE}0": _ALWAYS} if closed.spared is None else {_others(closed.spared): _NEVER}
+    return {**{f"{_VALUE}{port}": _ALWAYS for port in closed.ports}, **others}
+
+
+def plain_refused(port: int) -> pb.RuntimeFractionalPercent:
+    """Whether a port demands mutual TLS now, or (0) all do that no service names."""
+    written = pb.RuntimeFractionalPercent(runtime_key=f"{_VALUE}{port}")
+    written.default_value.numerator = _NEVER
+    return written
 
 
 def _demanded(port: int, apart: tuple[int, ...]) -> pb.RuntimeFraction:

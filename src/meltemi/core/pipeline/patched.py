@@ -28,6 +28,7 @@ from meltemi.core.model.value import Value
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.patches import Patch, Spot, adds, concerns, meets_table, patch, patch_heads
+from meltemi.core.view.plain import HEALTH, INSIDE, known_as
 
 Ref = tuple[Origin, int]
 Refs = tuple[Ref, ...]
@@ -66,8 +67,10 @@ def patched_slots(e: Engine, scope: Scope, plain: tuple[Slot, ...]) -> tuple[Slo
 
 
 def _changed(slot: Slot, heads: tuple[Patch, ...], scope: Scope) -> Slot:
-    spot = spot_of(slot, scope)
-    refs = tuple((p.origin, p.index) for p in heads if concerns(p, slot.type, slot.name, spot))
+    if slot.type is ResourceType.LISTENER and slot.name in (INSIDE, HEALTH):
+        return slot  # nobody's listeners: what callers send has passed the filters before
+    spot, name = spot_of(slot, scope), known_as(slot.name)
+    refs = tuple((p.origin, p.index) for p in heads if concerns(p, slot.type, name, spot))
     if not refs:
         return slot
     return structs.replace(slot, body=Call(function=patched_body, args=(slot.body, refs, spot.context)))

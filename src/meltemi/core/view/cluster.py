@@ -78,6 +78,10 @@ class Cluster(Value, frozen=True, kw_only=True):
     """Address to connect from."""
     port: int = 0
     """Instead of the port of the original destination."""
+    through: str = ""
+    """A listener inside of Envoy that connections go through (view/plain)."""
+    watched: int | None = None
+    """The port (0: all that no service names) of which plain callers are cut off as soon as they are not served."""
     host: str = ""
     subset: str = ""
     service: str = ""

@@ -1,6 +1,6 @@
 """What a sidecar does with calls to its own workload.
 
-Place:  view/inbound_ports → [view/inbound] → envoy/inbound, pipeline/inbound
+Place:  view/{inbound_ports,plain} → [view/inbound] → envoy/inbound, pipeline/inbound
 Source: Istio, "Understanding Traffic Routing", inbound traffic; "Protocol Selection"
 
 One listener takes everything that interception leads to it. Ports that a service or a Sidecar names have chains of
@@ -29,6 +29,7 @@ from meltemi.core.view.inbound_ports import Port, inbound_ports
 from meltemi.core.view.listener import TLS, ChainMatch, ServerTLS
 from meltemi.core.view.mesh_tls import workload_tls
 from meltemi.core.view.names import BLACK_HOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER
+from meltemi.core.view.plain import ALL_OTHERS
 from meltemi.core.view.retry import Retry, effective_retry
 from meltemi.core.view.server_tls import server_tls
 from meltemi.core.view.strict import apart
@@ -76,7 +77,7 @@ def inbound_listener(
         access_log=e.get(access_log),
         http=http_settings(settings, proxy, gateway=False),
         retry=_retry(settings),
-        needs=frozenset(c.cluster for c in chains),
+        needs=_needs(chains),
         origin=tuple(dict.fromkeys((*(port.origin for port in ports.values()), *modes.origin))),
     )
 
@@ -108,9 +109,13 @@ def own_listener(
         access_log=e.get(access_log),
         http=http_settings(settings, proxy, gateway=False),
         retry=_retry(settings),
-        needs=frozenset(c.cluster for c in chains),
+        needs=_needs(chains),
         origin=(port.origin, *modes.origin),
     )
+
+
+def _needs(chains: Iterable[InboundChain]) -> frozenset[str]:
+    return frozenset(name for c in chains for name in (c.to, c.behind) if name)
 
 
 def _retry(settings: MeshConfig) -> Retry | None:
@@ -136,11 +141,13 @@ def _chains(port: Port, mode: MutualTLSMode, tls: ServerTLS, defaults: MeshTLS) 
         grpc_web=port.protocol is AppProtocol.GRPC_WEB,
         number=port.number,
         operation=f"{port.host}:{port.number}/*",
+        plain=True,
     )
     if port.tls is not None and mode is MutualTLSMode.DISABLE:
         http = port.protocol is AppProtocol.HTTPS
         entry = Entry(suffix="-tls", transport=TLS, mutual=True, http=http)
-        yield chain(entry, base, server_tls(port.tls, http=http, defaults=defaults))
+        made = chain(entry, base, server_tls(port.tls, http=http, defaults=defaults))
+        yield structs.replace(made, plain=True)  # to the mesh it is
         return
     yield from (chain(entry, base, tls) for entry in entries(port.protocol, mode))
 
@@ -154,7 +161,15 @@ def _unnamed(modes: PeerModes, ports: Mapping[int, Port]) -> Iterator[int]:
 def _passing(number: int, modes: PeerModes, tls: ServerTLS) -> Iterator[InboundChain]:
     cluster = INBOUND_PASSTHROUGH_CLUSTER
     name, kept = (f"{NAME}_{number}", ()) if number else (NAME, apart(modes))
-    base = InboundChain(name=name, match=ChainMatch(port=number), cluster=cluster, operation=f"{cluster}/*", apart=kept)
+    base = InboundChain(
+        name=name,
+        match=ChainMatch(port=number),
+        cluster=cluster,
+        operation=f"{cluster}/*",
+        apart=kept,
+        # A chain that goes with its policy must leave no connection behind without its clusters.
+        plain=number == ALL_OTHERS,
+    )
     requests = structs.replace(base, name=f"{name}-catchall")
     ways = entries(AppProtocol.AUTO, modes.at(number))
     return (chain(entry, requests if entry.http else base, tls) for entry in ways)

@@ -1,6 +1,6 @@
 """The chains of one port of the workload: what comes by mutual TLS, in plain text, or as TLS of the application.
 
-Place:  compose/peer_authentication, view/mesh_tls → [view/inbound_chains] → view/inbound
+Place:  compose/peer_authentication, view/{mesh_tls,plain} → [view/inbound_chains] → view/inbound
 Source: Istio, "PeerAuthentication" and "Protocol Selection"
 
 Envoy decides by transport, then by ALPN, and never goes back: where a transport has any chain, it needs one for
@@ -15,6 +15,7 @@ from meltemi.core.model.security.peer_authentication import MutualTLSMode
 from meltemi.core.model.value import Value
 from meltemi.core.view.listener import PLAIN_HTTP, RAW, TLS, ChainMatch, ServerTLS
 from meltemi.core.view.mesh_tls import SPEAKS, SPEAKS_BYTES, SPEAKS_HTTP
+from meltemi.core.view.plain import Way, plain_name
 
 DISABLE, PERMISSIVE, STRICT = MutualTLSMode.DISABLE, MutualTLSMode.PERMISSIVE, MutualTLSMode.STRICT
 
@@ -33,8 +34,20 @@ class InboundChain(Value, frozen=True, kw_only=True):
     """What traces call the requests."""
     tls: ServerTLS | None = None
     """Mutual TLS ends here."""
+    plain: bool = False
+    """Whoever comes here has no mutual TLS, and goes by clusters that can be cut off (view/plain)."""
     apart: tuple[int, ...] = ()
     """Of the chain for all other ports: see view/strict."""
+
+    @property
+    def to(self) -> str:
+        """The cluster that it hands over to; `cluster` is what users know."""
+        return plain_name(self.match.port, Way.REQUESTS if self.http else Way.BYTES) if self.plain else self.cluster
+
+    @property
+    def behind(self) -> str:
+        """The cluster that follows the listener inside; empty where that is not gone through."""
+        return plain_name(self.match.port, Way.BEHIND) if self.plain and self.http else ""
 
 
 class Entry(Value, frozen=True, kw_only=True):
@@ -105,5 +118,6 @@ def chain(entry: Entry, base: InboundChain, tls: ServerTLS) -> InboundChain:
         number=base.number if entry.http else 0,
         operation=base.operation if entry.http else "",
         tls=tls if entry.mutual else None,
+        plain=base.plain and not entry.mutual,
         apart=base.apart,
     )

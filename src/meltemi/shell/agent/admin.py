@@ -17,7 +17,10 @@ UNREACHABLE = (OSError, TimeoutError, h11.ProtocolError)
 _CONFIGURED = (
     r"^(cluster_manager\.cds|listener_manager\.lds)\.update_(success|rejected)$|^listener_manager\.workers_started$"
 )
-_ACTIVE = r"^http\.(?!(?:admin|stats|ready)\.).*\.downstream_rq_active$|^cluster\.[iI]nbound.*\.upstream_rq_active$"
+_ACTIVE = (
+    r"^http\.(?!(?:admin|stats|ready|plain-health)\.).*\.downstream_rq_active$"
+    r"|^cluster\.[iI]nbound.*\.upstream_rq_active$"
+)
 
 
 async def get(path: str) -> Response:

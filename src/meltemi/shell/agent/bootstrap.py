@@ -17,6 +17,7 @@ XDS_CLUSTER, SDS_CLUSTER = "xds-grpc", "sds-grpc"
 RUNTIME = "mesh"
 """Runtime values that the control plane sends; a resource of this name."""
 _TYPE = "type.googleapis.com/"
+_INTERNAL_LISTENER = "envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 KEPT_PREFIXES = (
@@ -47,6 +48,10 @@ def bootstrap(settings: Settings) -> Json:
     """The bootstrap in protobuf JSON (envoy.config.bootstrap.v3.Bootstrap)."""
     return {
         "node": {"id": settings.node_id, "cluster": settings.service_cluster, "metadata": dict(settings.metadata)},
+        # Listeners without an address, as those through which plain callers go (core/view/plain).
+        "bootstrap_extensions": [
+            {"name": "envoy.bootstrap.internal_listener", "typed_config": {"@type": _TYPE + _INTERNAL_LISTENER}}
+        ],
         "admin": {"address": _address("127.0.0.1", ADMIN_PORT), "profile_path": "/dev/null"},
         "dynamic_resources": {
             "lds_config": _ads(),

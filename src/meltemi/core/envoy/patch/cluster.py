@@ -11,6 +11,7 @@ from typing import cast
 from meltemi.core.envoy import pb
 from meltemi.core.envoy.patch.edit import Hits, value_of
 from meltemi.core.envoy.patch.merge import merge, merge_any
+from meltemi.core.envoy.plain import WATCH
 from meltemi.core.model.traffic.envoy_filter import ApplyTo, Operation
 from meltemi.core.view.patches import MERGES, Patch
 
@@ -37,7 +38,7 @@ def patch_cluster(cluster: pb.Cluster, patches: Sequence[Patch], hits: Hits) -> 
 
 def _merge_socket(cluster: pb.Cluster, socket: pb.TransportSocket) -> bool:
     """Whether the cluster took a transport socket."""
-    several = [m.transport_socket for m in cluster.transport_socket_matches]
+    several = [m.transport_socket for m in cluster.transport_socket_matches if m.name != WATCH]
     own = several or ([cluster.transport_socket] if cluster.HasField("transport_socket") else [])
     found = next((one for one in own if one.name == socket.name), None)
     if found is not None:
