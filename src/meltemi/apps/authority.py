@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from cryptography import x509
+
 from meltemi.core.identity.csr import Policy
 from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.node.settings import NodeSettings
@@ -17,7 +19,9 @@ from meltemi.ports.store import ConfigStore
 from meltemi.shell.authorities import Authorities
 from meltemi.shell.doors import Doors
 from meltemi.shell.issuer import Issuer, open_issuer
+from meltemi.shell.measures import Measures
 from meltemi.shell.servers.api.tokens import TokenRoutes
+from meltemi.shell.servers.ca.certificates import OUTCOMES, Count
 from meltemi.shell.servers.ca.control import Control
 from meltemi.shell.servers.ca.directory import StoreDirectory
 from meltemi.shell.servers.ca.service import AuthorityService, serve_tls
@@ -47,14 +51,15 @@ class Authority:
     """One mesh's."""
 
     def __init__(
-        self, authorities: Authorities, issuer: Issuer, store: ConfigStore, mesh: MeshSettings, settings: NodeSettings
-    ) -> None:
+        self, authorities: Authorities, issuer: Issuer, store: ConfigStore, mesh: MeshSettings, settings: NodeSettings,
+        *, count: Count,
+    ) -> None:  # fmt: skip
         self._mesh = mesh
         self._settings = settings
         self._authorities = authorities
         self.service = AuthorityService(
             authorities, check=issuer.check, directory=StoreDirectory(store), trust_domains=self._trust_domains,
-            policy=self._policy, now=now,
+            policy=self._policy, now=now, count=count,
         )  # fmt: skip
         self.tokens = TokenRoutes(store, issuer, now)
 
@@ -95,10 +100,33 @@ class Authority:
         return frozenset((mesh.trust_domain, *mesh.trust_domain_aliases))
 
 
-async def open_authority(keys: Keys, store: ConfigStore, mesh: MeshSettings, settings: NodeSettings) -> Authority:
+async def open_authority(
+    keys: Keys, store: ConfigStore, mesh: MeshSettings, settings: NodeSettings, measures: Measures
+) -> Authority:
     """Keys are read, or made on first start. Raises AuthorityError where they cannot be read."""
     authorities = Authorities(keys, now=now)
     await authorities.open(settings.cluster_domain)
     return Authority(
-        authorities, await open_issuer(keys, domain=settings.cluster_domain, now=now), store, mesh, settings
-    )
+        authorities, await open_issuer(keys, domain=settings.cluster_domain, now=now), store, mesh, settings,
+        count=authority_counts(measures, authorities),
+    )  # fmt: skip
+
+
+def authority_counts(measures: Measures, authorities: Authorities) -> Count:
+    """What the authority does, and how long it may, under Istio's names."""
+    about = "Requests for certificates, and what became of them."
+    known = {name: measures.counter(f"citadel_server_{name}_count", about).labels() for name in OUTCOMES}
+
+    def chain_ends() -> float:  # another authority may be in force by then
+        return authorities.signer.not_after.timestamp()
+
+    def root_ends() -> float:
+        return _root(authorities).not_valid_after_utc.timestamp()
+
+    measures.gauge("citadel_server_cert_chain_expiry_timestamp", "When the authority's chain expires.", chain_ends)
+    measures.gauge("citadel_server_root_cert_expiry_timestamp", "When the authority's root expires.", root_ends)
+    return lambda name: known[name].inc()
+
+
+def _root(authorities: Authorities) -> x509.Certificate:
+    return x509.load_pem_x509_certificates(authorities.signer.roots[-1].encode())[-1]

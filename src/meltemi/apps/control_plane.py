@@ -19,13 +19,13 @@ import click
 import structlog
 
 from meltemi.apps.authority import MeshSettings, open_authority
+from meltemi.apps.gauges import add_gauges
 from meltemi.apps.injection import Injector
 from meltemi.core.check.limits import unheld_limits
 from meltemi.core.check.mesh import read_mesh_config
 from meltemi.core.check.users import unheld_users
 from meltemi.core.check.validate import check_document
 from meltemi.core.compose.modules import module_sources
-from meltemi.core.compose.registry import hosts
 from meltemi.core.compose.request_authentication import key_sources
 from meltemi.core.engine.engine import Engine
 from meltemi.core.inject.config import InjectConfig
@@ -58,6 +58,7 @@ from meltemi.shell.runtime.services import DNS_FILE
 from meltemi.shell.runtime.settings import read_settings
 from meltemi.shell.servers.api.admission import Admission, validate
 from meltemi.shell.servers.api.app import create_app
+from meltemi.shell.servers.api.counted import CountedInjector, counted
 from meltemi.shell.servers.api.introspection import IntrospectionRoutes
 from meltemi.shell.servers.api.namespaces import first_namespaces
 from meltemi.shell.servers.api.serve import serve_unix
@@ -84,15 +85,15 @@ async def run(state: Path) -> None:
     """Serve until cancelled."""
     settings = read_settings(state)
     engine = Engine()
-    admission, mesh = _admitting(engine, state, settings), MeshSettings()
+    measures = Measures()
+    admission, mesh = _admitting(engine, state, settings, measures), MeshSettings()
     async with _stores(state, settings.kube, admission) as (store, refusals, calls, memory):
-        measures = Measures()
-        measures.gauge("pilot_services", "Hosts that can be called.", lambda: len(engine.get(hosts)))
         publisher = Publisher(
             engine, Derivations(slots=slots, scope_of=scope_of, findings=findings), refusals, measures, calls=calls
         )
+        add_gauges(measures, engine, publisher)
         await first_namespaces(store)
-        authority = await open_authority(FileKeys(state / "ca"), store, mesh, settings)
+        authority = await open_authority(FileKeys(state / "ca"), store, mesh, settings, measures)
         server = XdsServer(publisher.arrive, publisher.connect, beside=authority.service.at_socket, measures=measures)
         doors = Doors(server, state / "xds")
 
@@ -120,12 +121,12 @@ async def run(state: Path) -> None:
                 tasks.create_task(doors.run(store), name="doors")
                 tasks.create_task(serve_unix(app, state / "api.sock", partial(measures.spent, "api")), name="api")
                 if not isinstance(store, SqliteStore):
-                    tasks.create_task(_write_statuses(store, publisher, admission), name="statuses")
+                    tasks.create_task(_write_statuses(store, publisher), name="statuses")
         finally:
             await server.close_all()
 
 
-def _admitting(engine: Engine, state: Path, settings: NodeSettings) -> Admission:
+def _admitting(engine: Engine, state: Path, settings: NodeSettings, measures: Measures) -> Admission:
     """What becomes of objects before they are stored."""
     config = InjectConfig(
         xds_dir=str(state / "xds"),
@@ -134,8 +135,8 @@ def _admitting(engine: Engine, state: Path, settings: NodeSettings) -> Admission
         one_user=one_user(),
     )
     return Admission(
-        inject=Injector(engine, config, settings.discovery),
-        validate=_validate,
+        inject=CountedInjector(Injector(engine, config, settings.discovery), measures),
+        validate=counted(_validate, measures),
         service_cidr=IPv4Network(settings.service_cidr),
     )
 
@@ -224,17 +225,17 @@ def _validate(tree: Any, namespace: str) -> tuple[Finding, ...]:
     return validate(tree, namespace) + users + unheld_limits(tree, allowed=allowed() is not None)
 
 
-async def _write_statuses(store: "KubeStore", publisher: Publisher, admission: Admission) -> None:
+async def _write_statuses(store: "KubeStore", publisher: Publisher) -> None:
     from meltemi.apps.kube_status import write_statuses  # noqa: PLC0415  (as below)
 
-    await write_statuses(store, publisher, admission.validate)
+    await write_statuses(store, publisher, _validate)
 
 
 def _admission(own: Admission, store: "SqliteStore | KubeStore") -> Admission:
     """Of our own API: before a real API server it only validates, the rest is done there."""
     if isinstance(store, SqliteStore):
         return own
-    return Admission(validate=own.validate, defaults=False, gracefully=store.delete_gracefully)
+    return Admission(validate=_validate, defaults=False, gracefully=store.delete_gracefully)
 
 
 @asynccontextmanager

@@ -107,7 +107,7 @@ class Ingest:
         now = asyncio.get_running_loop().time
         start = now()
         self._measures.gathering(since)
-        self._measures.gathered(start)
+        self._measures.gathered(start, whole=whole)
         self._ahead.settled()
         self._settle(revision, whole)
         return now() - start

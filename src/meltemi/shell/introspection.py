@@ -7,10 +7,14 @@ Source: Istio, "pilot-discovery", debug pages; the pages are called alike and ho
 from collections import Counter
 from typing import Any
 
+from envoy.config.endpoint.v3 import endpoint_pb2
+from google.protobuf import json_format
 from msgspec import structs
 
+from meltemi.core.compose.mesh import mesh
 from meltemi.core.compose.registry import endpoints, hosts, service
 from meltemi.core.engine.engine import Engine
+from meltemi.core.model.mesh import MeshConfig
 from meltemi.core.model.proxy import ISTIO_VERSION
 from meltemi.core.model.registry.service import Service
 from meltemi.core.model.resource import ResourceType
@@ -46,9 +50,43 @@ class Introspection:
         ]
         return {"totalClients": len(found), "clients": found}
 
+    def adsz(self) -> dict[str, Any]:
+        """Who is connected, and of what he is told."""
+        found = [
+            {"connectionId": one.proxy.id, "address": ",".join(one.proxy.addresses), "labels": dict(one.proxy.labels),
+             "watches": {name: sorted(one.holder.offer.of(kind)) for kind, name in TYPES.items()}}
+            for one in self._publisher.sessions()
+        ]  # fmt: skip
+        return {"totalClients": len(found), "clients": found}
+
+    def push_status(self) -> dict[str, Any]:
+        """How far the proxies are: what is settled, and who owes an answer since which revision."""
+        revision, connected, _ = self._publisher.progress()
+        owing = {one.proxy.id: one.told for one in self._publisher.sessions() if not one.current()}
+        return {"revision": revision, "connected": connected, "owing": owing}
+
+    def edsz(self, proxy: str) -> list[dict[str, Any]] | None:
+        """The endpoints that one proxy is offered, as Envoy reads them; None for a proxy that is not connected."""
+        session = self._session(proxy)
+        if session is None:
+            return None
+        offered = session.holder.offer.of(ResourceType.ENDPOINTS).values()
+        return [json_format.MessageToDict(endpoint_pb2.ClusterLoadAssignment.FromString(one.body)) for one in offered]
+
+    def mesh(self) -> MeshConfig:
+        """The mesh's settings in force."""
+        return mesh(self._engine)
+
+    def ready(self) -> bool:
+        """Whether proxies are answered."""
+        return self._publisher.ready
+
+    def _session(self, proxy: str) -> Session | None:
+        return next((one for one in self._publisher.sessions() if one.proxy.id == proxy), None)
+
     def config_dump(self, proxy: str) -> dict[str, Any] | None:
         """What one proxy is offered, and what it holds of it; None for a proxy that is not connected."""
-        session = next((s for s in self._publisher.sessions() if s.proxy.id == proxy), None)
+        session = self._session(proxy)
         if session is None:
             return None
         return {"proxy": proxy, "scope": structs.asdict(session.holder.scope), "types": {

@@ -8,9 +8,11 @@ One process may hold several control planes (tests do), so nothing here is globa
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from meltemi.core.model.resource import ResourceType
 from meltemi.shell.tally import Clock, Count, Family, Spread, counts, spreads
@@ -35,6 +37,11 @@ _OFTEN = "step"
 """So often and so short that to ask the kernel for CPU time would cost a tenth of it: by the clock of the wall."""
 _UPDATES = {"EndpointSlice": "eds", "Service": "svc"}
 """Istio's words for what comes; it has none for the rest of Kubernetes."""
+_TRIGGERS = {
+    "EndpointSlice": "endpoint", "Endpoints": "endpoint", "Service": "service", "Pod": "proxy",
+    "Namespace": "namespace", "Secret": "secret", "ConfigMap": "global",
+}  # fmt: skip
+"""Istio's reasons."""
 _SPANS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 5, 10, 20, 30)
 """Seconds: from a thousandth, where a push costs that little, to Istio's last bound."""
 _SIZES = (1e3, 1e4, 1e5, 1e6, 4e6, 1e7, 4e7)
@@ -78,7 +85,14 @@ class Measures:
         ).labels()
         self._config = self._counter("pilot_k8s_cfg_events", "Changes of the mesh's own kinds.", "type", "event")
         self._registered = self._counter("pilot_k8s_reg_events", "Changes of Kubernetes' kinds.", "type", "event")
+        self._pushed = self._counter("pilot_push_triggers", "Bursts that were told, by what was in them.", "type")
+        self._triggers: set[str] = set()
+        """What is in the burst that is gathered."""
+        expired = self._counter("pilot_xds_expired_nonce", "Answers to what was answered already.", "type")
+        self._expired = {kind: expired.labels(name) for kind, name in TYPES.items()}
         self.gauge("pilot_info", "What runs here.", lambda: 1, version=VERSION)
+        self.gauge("istio_build", "What runs here.", lambda: 1, component="pilot", tag=VERSION)
+        ProcessCollector(registry=self._registry)
 
     # === from ingest ===
 
@@ -87,13 +101,18 @@ class Measures:
         counter = self._config if group.endswith("istio.io") else self._registered
         counter.labels(kind, event).inc()
         self._updates.labels("config" if counter is self._config else _UPDATES.get(kind, "kube")).inc()
+        self._triggers.add("config" if counter is self._config else _TRIGGERS.get(kind, "unknown"))
 
     def gathering(self, now: float) -> None:
         """A burst begins."""
         self._began = now
 
-    def gathered(self, now: float) -> None:
-        """The burst has ended, and is settled next."""
+    def gathered(self, now: float, *, whole: bool = True) -> None:
+        """The burst has ended, and is settled next; or, where it is not whole, its endpoints are."""
+        told = self._triggers if whole else self._triggers & {"endpoint"}
+        for one in told:
+            self._pushed.labels(one).inc()
+        self._triggers = self._triggers - told
         if self._began is not None:
             self._gathered.observe(now - self._began)
 
@@ -132,6 +151,10 @@ class Measures:
         """A proxy refused a resource."""
         self._rejects[kind].inc()
 
+    def expired(self, kind: ResourceType) -> None:
+        """A proxy answered what it had answered already, or was never sent."""
+        self._expired[kind].inc()
+
     def sent(self, kind: ResourceType, size: int, took: float) -> None:
         """A response is on its way to a proxy; seconds that it took to put together."""
         self._pushes[kind].inc()
@@ -152,8 +175,16 @@ class Measures:
         gauge = Gauge(name, about, tuple(labels), registry=self._registry)
         (gauge.labels(**labels) if labels else gauge).set_function(count)
 
+    def gauges(self, name: str, about: str, label: str, count: Callable[[], Mapping[str, float]]) -> None:
+        """Numbers by the value of a label that are counted when they are asked for."""
+        self._registry.register(_Counted(name, about, label, count))
+
+    def counter(self, name: str, about: str, *labels: str) -> Family[Count]:
+        """A counter of another room."""
+        return self._counter(name, about, *labels)
+
     def text(self) -> bytes:
-        """All of it, as Prometheus reads it. Istio's counters have no `_total` at their ends: neither have these."""
+        """All of it, as Prometheus reads it. Most of Istio's counters have no `_total` at their end: nor have these."""
         return _SUFFIX.sub(rb"\1", generate_latest(self._registry))
 
     def _counter(self, name: str, about: str, *labels: str) -> Family[Count]:
@@ -167,4 +198,19 @@ class Measures:
         return family
 
 
-_SUFFIX = re.compile(rb"^((?:# (?:HELP|TYPE) )?\w+)_total(?=[ {])", re.MULTILINE)
+class _Counted(Collector):
+    def __init__(self, name: str, about: str, label: str, count: Callable[[], Mapping[str, float]]) -> None:
+        self._name, self._about, self._label, self._count = name, about, label, count
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(self._name, self._about, labels=[self._label])
+        for value, number in self._count().items():
+            family.add_metric([value], number)
+        yield family
+
+    def describe(self) -> list[Metric]:
+        """Nothing is counted when it is registered."""
+        return []
+
+
+_SUFFIX = re.compile(rb"^((?:# (?:HELP|TYPE) )?(?!process_|sidecar_)\w+)_total(?=[ {])", re.MULTILINE)

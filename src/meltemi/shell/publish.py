@@ -150,6 +150,11 @@ class Publisher:
         """Every store has told all that exists: streams may be answered from now on."""
         self._complete.set()
 
+    @property
+    def ready(self) -> bool:
+        """Whether the mesh is known completely."""
+        return self._complete.is_set()
+
     # === from servers/xds ===
 
     async def arrive(self, of: Hashable) -> Leave:

@@ -90,6 +90,8 @@ class Session:
         self._take_changes()
         if request.type is ResourceType.VIRTUAL_HOST and request.subscribe:
             self._asked(self.holder, request)
+        if request.nonce and not self.stream.awaits(request):
+            self._measures.expired(request.type)
         with self._measures.stage("step"):
             self._carry_out(self.stream.on_request(request, _now()))
         if self._outbox or self.stream.wake_at is not None:  # which may be sooner than it was

@@ -176,3 +176,21 @@ def test_an_authority_that_has_expired_signs_nothing(tmp_path: Path):
         assert (await refused(one.ask("cart", await one.token("cart", "cart"))))[0] is Code.UNAVAILABLE
 
     run(tmp_path, test)
+
+
+def test_what_becomes_of_requests_is_counted(tmp_path: Path):
+    async def test(one: World) -> None:
+        token = await one.token("cart", "cart")
+        await one.ask("cart", token)
+        assert one.counted == {"csr": 1, "success_cert_issuance": 1}
+        await refused(one.ask("cart", None))
+        await refused(one.ask("cart", token, b"no request"))
+        await refused(one.ask("cart", token, metadata=(("ImpersonatedIdentity", "x"),)))
+        assert one.counted == {
+            "csr": 4, "success_cert_issuance": 1, "authentication_failure": 1, "csr_parsing_err": 1, "csr_sign_err": 1,
+        }  # fmt: skip
+        one.late = timedelta(days=4000)
+        await refused(one.ask("cart", await one.token("cart", "cart")))
+        assert one.counted["csr_sign_err"] == 2
+
+    run(tmp_path, test)

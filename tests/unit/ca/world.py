@@ -1,6 +1,7 @@
 """A control plane's identity side over real gRPC servers: sockets of pods, TLS ports, a store and keys in memory."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -79,9 +80,11 @@ class World:
         self.domains = frozenset({DOMAIN})
         self.connected: list[str] = []
         """Proxies whose xDS streams were let in."""
+        self.counted: Counter[str] = Counter()
+        """What the authority counted."""
         self.service = AuthorityService(
             authorities, check=issuer.check, directory=StoreDirectory(store), trust_domains=self._domains,
-            policy=self._policy, now=self.now,
+            policy=self._policy, now=self.now, count=self._count,
         )  # fmt: skip
         self.server = XdsServer(self._arrive, self._connect, beside=self.service.at_socket)
         self.tls = ServerIdentity(authorities, server_names(DOMAIN), self.now)
@@ -150,6 +153,9 @@ class World:
 
     async def _policy(self) -> Policy:
         return Policy(trust_domain=DOMAIN)
+
+    def _count(self, outcome: str) -> None:
+        self.counted[outcome] += 1
 
     async def _arrive(self, _: Hashable) -> Callable[[], None]:
         return lambda: None

@@ -176,6 +176,10 @@ class Member:
             known = self._node.current = (generation, self._node.stream.current())
         return known[1]
 
+    def awaits(self, request: Request) -> bool:
+        """Whether a request answers something that is not answered yet."""
+        return self._node.stream.awaits(request)
+
     def waiting(self) -> list[tuple[ResourceType, str]]:
         """What is neither acknowledged nor refused."""
         return self._node.stream.waiting()

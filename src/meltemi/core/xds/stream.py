@@ -132,6 +132,10 @@ class Stream:
         hosts = self._types[VIRTUAL_HOST].subscribed or not self._types[ROUTES].held
         return asked and hosts and not self.waiting()
 
+    def awaits(self, request: Request) -> bool:
+        """Whether a request answers something that is not answered yet."""
+        return request.nonce in self._types[request.type].in_flight
+
     def waiting(self) -> list[tuple[ResourceType, str]]:
         """What the proxy is offered and has not yet acknowledged nor refused; removals that wait are not counted."""
         return [

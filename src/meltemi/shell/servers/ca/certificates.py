@@ -33,31 +33,47 @@ _CODES = {
     Why.FORBIDDEN: Status.PERMISSION_DENIED,
 }
 
+_COUNTED = {
+    Why.MALFORMED: "csr_parsing_err",
+    Why.UNPROVEN: "authentication_failure",
+    Why.FORBIDDEN: "csr_sign_err",
+}
+OUTCOMES = ("csr", "success_cert_issuance", *_COUNTED.values())
+"""What is counted: a request that came, and what became of it, as Istio's `citadel_server_…_count` call it."""
+Count = Callable[[str], None]
+"""One of `OUTCOMES` happened."""
+
 
 class Certificates:
     """Answers requests; all that decides is in core/identity."""
 
     def __init__(
-        self, authorities: Authorities, policy: Callable[[], Awaitable[Policy]], now: Callable[[], datetime]
-    ) -> None:
+        self, authorities: Authorities, policy: Callable[[], Awaitable[Policy]], now: Callable[[], datetime],
+        count: Count,
+    ) -> None:  # fmt: skip
         self._authorities = authorities
         self._policy = policy
         self._now = now
+        self._count = count
 
     def methods(self, who: WhoAsks) -> Methods:
         """The service for one port."""
 
         async def create(call: Call) -> None:
+            self._count("csr")
             caller = await who(call)
             try:
                 answer = caller if isinstance(caller, Refusal) else await self._answer(await _request(call), caller)
             except ValueError as problem:
                 answer = malformed(f"the message cannot be read: {problem}")
             if isinstance(answer, Refusal):
+                self._count(_COUNTED[answer.why])
                 log.warning("no certificate", why=str(answer.why), reason=answer.message, caller=repr(caller))
                 raise Refused(_CODES[answer.why], answer.message)
             if answer is None:
+                self._count("csr_sign_err")
                 raise Refused(Status.UNAVAILABLE, "the authority's own certificate is not valid now")
+            self._count("success_cert_issuance")
             await call.write(answer)
 
         return {f"/{CERTIFICATES}/{CREATE}": create}

@@ -16,7 +16,7 @@ from meltemi.shell.rpc.call import Call
 from meltemi.shell.rpc.server import Methods, RpcServer, Secure, Sizes
 from meltemi.shell.servers.ca.admit import Admission, Behind
 from meltemi.shell.servers.ca.callers import Callers, CheckToken, Directory, Door, TrustDomains
-from meltemi.shell.servers.ca.certificates import Certificates
+from meltemi.shell.servers.ca.certificates import Certificates, Count
 from meltemi.shell.servers.ca.follow import Followers
 
 Identity = Callable[[], Proxy | None]
@@ -30,12 +30,12 @@ class AuthorityService:
 
     def __init__(
         self, authorities: Authorities, *, check: CheckToken, directory: Directory, trust_domains: TrustDomains,
-        policy: Callable[[], Awaitable[Policy]], now: Callable[[], datetime],
+        policy: Callable[[], Awaitable[Policy]], now: Callable[[], datetime], count: Count = lambda _: None,
     ) -> None:  # fmt: skip
         self.followers = Followers(authorities)
         self._directory = directory
         self._callers = Callers(check, directory, trust_domains)
-        self._certificates = Certificates(authorities, policy, now)
+        self._certificates = Certificates(authorities, policy, now, count)
 
     def at_socket(self, identity: Identity) -> Methods:
         """On the socket of a pod: by the pod's own token."""
