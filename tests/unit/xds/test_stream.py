@@ -10,7 +10,7 @@ from meltemi.core.model.units import Seconds
 from meltemi.core.xds.events import Accepted, Effect, Refused, Request, Send
 from meltemi.core.xds.holdings import UNKNOWN_HOLD
 from meltemi.core.xds.offer import Offer
-from meltemi.core.xds.stream import Stream
+from meltemi.core.xds.stream import MOST_UNANSWERED, Stream
 
 CDS, EDS, LDS = ResourceType.CLUSTER, ResourceType.ENDPOINTS, ResourceType.LISTENER
 RDS, VHDS = ResourceType.ROUTES, ResourceType.VIRTUAL_HOST
@@ -402,3 +402,27 @@ def test_extensions_that_documents_shape_go_alone() -> None:
     sent = [names([one]) for one in proxy.ask(kind, "a", "b", "c", "d")]
 
     assert sorted(sent) == [["a", "c"], ["b"], ["d"]]
+
+
+def test_who_answers_nothing_is_told_so_much_and_then_nothing_until_he_does() -> None:
+    """Every version waits by its name alone, and of all that came meanwhile he gets the last."""
+    proxy = connected()
+    sent: list[Effect] = []
+    for version in range(10 * MOST_UNANSWERED):
+        sent += proxy.change(made(CDS, "a", f"v{version}"))
+    assert len(sent) == MOST_UNANSWERED
+    last = proxy.answer(sent[0])
+    assert [one.resources[0].version for one in last if isinstance(one, Send)] == [f"v{10 * MOST_UNANSWERED - 1}"]
+    for one in (*sent[1:], *last):
+        assert proxy.answer(one) == []
+    assert proxy.stream.held(CDS) == {"a": f"v{10 * MOST_UNANSWERED - 1}"}
+
+
+def test_who_asks_without_end_and_answers_nothing_is_answered_so_often() -> None:
+    proxy = on_demand()
+    answers: list[Effect] = []
+    for number in range(10 * MOST_UNANSWERED):
+        answers += proxy.ask(VHDS, f"80/*{number}")  # no host is called so: each is answered at once, by nothing
+    assert len(answers) == MOST_UNANSWERED
+    (rest,) = proxy.answer(answers[0])
+    assert len(answered([rest])) == 9 * MOST_UNANSWERED

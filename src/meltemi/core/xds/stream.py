@@ -29,6 +29,8 @@ CLUSTER, ENDPOINTS = ResourceType.CLUSTER, ResourceType.ENDPOINTS
 ROUTES, VIRTUAL_HOST = ResourceType.ROUTES, ResourceType.VIRTUAL_HOST
 WILDCARD = frozenset({CLUSTER, ResourceType.LISTENER})
 """Types of which a proxy gets all that there is."""
+MOST_UNANSWERED = 32
+"""Responses of a type that a proxy may owe an answer for. An Envoy answers each; who answers none costs no more."""
 _WAIT_FOR_CLUSTERS = frozenset({ResourceType.LISTENER, ResourceType.EXTENSION, ROUTES, VIRTUAL_HOST})
 _BY_NAME = frozenset({ENDPOINTS, ResourceType.EXTENSION, ResourceType.RUNTIME, ResourceType.SECRET, ROUTES})
 
@@ -298,10 +300,18 @@ class Stream:
         self.wake_at = None
         for kind in ResourceType:
             state = self._types[kind]
-            if state.subscribed and (state.dirty or (kind is VIRTUAL_HOST and self._new_tables())):
+            due = state.dirty or (kind is VIRTUAL_HOST and self._new_tables())
+            if due and state.subscribed and not self._is_behind(state):
                 effects += self._send(kind, self._own(kind), now)
-        asked = self._types[VIRTUAL_HOST].asked
-        return [*effects, *self._answer(self._own(VIRTUAL_HOST))] if asked else effects
+        hosts = self._types[VIRTUAL_HOST]
+        if not hosts.asked or self._is_behind(hosts):
+            return effects
+        return [*effects, *self._answer(self._own(VIRTUAL_HOST))]
+
+    @staticmethod
+    def _is_behind(state: Subscription) -> bool:
+        """Whether so much is not answered that more would only pile up: names wait for it instead."""
+        return len(state.in_flight) >= MOST_UNANSWERED
 
     def _answer(self, hosts: Subscription) -> list[Effect]:
         """Requests that wait for virtual hosts go on when the proxy holds these, or is told them first. It asks for a
