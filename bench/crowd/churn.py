@@ -26,9 +26,11 @@ from bench.crowd.steps import CONTROL, PORT
 from bench.crowd.world import NAMESPACES
 from bench.measure import table
 from meltemi.core.check.validate import check_document
-from meltemi.core.model.mesh import MeshConfig
+from meltemi.core.engine.engine import Engine
 from meltemi.core.model.proxy import Proxy
-from meltemi.core.pipeline.compile import compile_mesh
+from meltemi.core.pipeline.compile import fill
+from meltemi.core.pipeline.scope import scope_of
+from meltemi.core.pipeline.slots import slots
 from meltemi.shell.client import Client
 from meltemi.shell.measures import TYPES
 from meltemi.shell.session import proxy_of
@@ -110,14 +112,12 @@ def look(client: Client, proxies: Crowd) -> None:
     told = proxies.ask("status")
     if told["Live"] != proxies.streams or told["Pending"] or told["Nacked"] or told["Reconnects"]:
         raise RuntimeError(f"the crowd is not whole: {told}")
-    documents = [one for tree in _stored(client) if (one := check_document(tree)[0]) is not None]
+    engine = Engine()
+    fill(engine, (one for tree in _stored(client) if (one := check_document(tree)[0]) is not None))
     for number, namespace in enumerate(NAMESPACES[: proxies.streams]):
         proxy = _proxy(number, namespace)
-        wanted = {
-            (TYPES[kind], one.name): one.version
-            for kind, found in compile_mesh(documents, MeshConfig(), proxy).resources.items()
-            for one in found
-        }
+        bodies = (slot.body.run(engine) for slot in engine.get(slots, engine.get(scope_of, proxy)))
+        wanted = {(TYPES[one.type], one.name): one.version for one in bodies if one is not None}
         offered, held = _dump(client, proxy.id)
         if offered != wanted:
             raise RuntimeError(
