@@ -16,6 +16,7 @@ from e2e.fields.tokens import ISSUER, Signer, indented
 from e2e.fields.world import World
 from e2e.mesh import MeshError, eventually
 from meltemi.core.envoy.policy_header import HEADER
+from meltemi.core.explain.asked import JOINED
 from meltemi.shell.client import Client
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -278,6 +279,42 @@ PROOFS: list[tuple[dict[str, str], Tree]] = [
     (STRANGER.bearer(), {"iss": "new", "sub": "ann"}),
 ]
 """Headers, and what is told of them."""
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"sub": 5}, {"aud": {"a": 1}}, {"aud": [1, "shop"]}, {"exp": "soon"}, {"jti": 1}, {"sub": "x", "aud": []}]
+)
+def test_so_it_is_with_what_is_no_token(world: World, wrong: Tree) -> None:
+    """Claims with a meaning of their own have a type, or Envoy takes the whole for no token."""
+    believe(world)
+    claims = {"iss": ISSUER, "sub": "ann"} | wrong
+    said = {"request": "GET http://echo/", "claims": [f"{name}={json.dumps(value)}" for name, value in claims.items()]}
+    question = {"namespace": "default", "pod": world.mesh.pod("echo-one-"), "words": said}
+    api = Client(world.mesh.state / "api.sock")
+    status = api.call("POST", "/meltemi/v1/authorization", question)["decision"]["status"]
+    assert status == (200 if "aud" in wrong and wrong["aud"] == [] else 401)
+    met = partial(answered, world.client, "/", SIGNER.bearer(**wrong))
+    assert settled(met, (status, "")) == (status, "")
+
+
+@pytest.mark.parametrize("header", ["x-team", "accept-language", *sorted(JOINED)])
+def test_so_it_is_with_headers_that_come_twice(world: World, stranger: Inside, header: str) -> None:
+    """Of most each value is compared. Of some Envoy makes one line, which the application gets too."""
+    api, pod = Client(world.mesh.state / "api.sock"), world.mesh.pod("echo-one-")
+    for status, value in ((200 if header in JOINED else 403, "b"), (403, "*b")):
+        rule = f"rules: [{{when: [{{key: 'request.headers[{header}]', values: ['{value}']}}]}}]"
+        world.apply("AuthorizationPolicy", "lines", f"selector: {{matchLabels: {{app: echo}}}}\naction: DENY\n{rule}",
+                    group="security")  # fmt: skip
+        lines = [f"{header}: a", f"{header}: b"]
+        said = {"request": "GET http://echo/", "headers": lines}
+        question = {"namespace": "default", "pod": pod, "words": said}
+        assert api.call("POST", "/meltemi/v1/authorization", question)["decision"]["status"] == status
+        sent = "\r\n".join(("GET / HTTP/1.1", "host: echo", *lines, "\r\n")).encode()
+
+        def met(sent: bytes = sent) -> Met:
+            return stranger.raw("echo", sent).status, ""
+
+        assert settled(met, (status, "")) == (status, ""), value
 
 
 def test_the_command(world: World) -> None:

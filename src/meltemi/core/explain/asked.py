@@ -22,6 +22,13 @@ _UNPLAIN = re.compile(r"\\|/\.\.?(?:/|$)|%(?:2[dDeEfF]|5[cCfF]|7[eE]|3[0-9]|[46]
 OWN_HEADERS = ("x-forwarded-", "x-envoy-", "x-request-id", "x-b3-", "traceparent")
 """Headers that proxies make: whether they are there is not known if nobody says so."""
 
+JOINED = frozenset({
+    "accept", "accept-encoding", "access-control-request-method", "authorization", "cache-control", "content-encoding",
+    "content-type", "expect", "grpc-timeout", "if-match", "origin", "pragma", "referer", "user-agent", "via",
+})  # fmt: skip
+"""Of these Envoy makes one line of several, as it does of the host; of others each value is compared. Source: measured
+(tests/e2e/fields/test_explained.py)."""
+
 
 class Words(Value, frozen=True, kw_only=True):
     """What a user says, as it is written."""
@@ -52,7 +59,7 @@ class Asked(Value, frozen=True, kw_only=True):
     """With its query."""
     host: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    """Names in lower case; of several with one name all, joined by a comma."""
+    """Names in lower case, sorted; a name stands there as often as it was written."""
     claims: tuple[tuple[str, Any], ...] | None = None
     """None: no token."""
     port: int | None = None
@@ -71,14 +78,17 @@ class Asked(Value, frozen=True, kw_only=True):
         """The server name of the caller's TLS; without TLS there is none."""
         return "" if self.server_name is None and self.caller is None else self.server_name
 
-    def header(self, name: str) -> tuple[bool, str | None]:
-        """(whether it is known, the value; None where it is not there)."""
+    def header(self, name: str) -> tuple[bool, tuple[str, ...]]:
+        """(whether it is known, its values, none where it is not there)."""
         name = name.lower()
         own = {":method": self.method, ":path": self.path, ":authority": self.host, "host": self.host}
         if name in own:
-            return own[name] is not None, own[name]
-        value = dict(self.headers).get(name)
-        return value is not None or not name.startswith(OWN_HEADERS), value
+            value = own[name]
+            return value is not None, (value,) if value is not None else ()
+        values = tuple(value for one, value in self.headers if one == name)
+        if name.startswith(OWN_HEADERS):
+            return len(values) == 1, values
+        return True, (",".join(values),) if values and name in JOINED else values
 
 
 def asked(words: Words, trust_domain: str, destination: tuple[str, ...] = ()) -> Asked:
@@ -89,11 +99,12 @@ def asked(words: Words, trust_domain: str, destination: tuple[str, ...] = ()) ->
     if words.port is not None and not 0 < words.port <= 65535:
         raise ValueError(f"{words.port} is no port")
     headers = _headers(words.headers)
+    hosts = [value for name, value in headers if name == "host"]
     return Asked(
         caller=_caller(words.caller, trust_domain) if words.caller else None,
         method=method,
         path=path,
-        host=dict(headers).get("host", host),
+        host=",".join(hosts) if hosts else host,
         headers=tuple(one for one in headers if one[0] != "host"),
         claims=_claims(words.claims) if words.claims else None,
         port=words.port,
@@ -114,6 +125,8 @@ def _request(text: str) -> tuple[str, str | None, str]:
         host, path = address[1], address[2] if address[2].startswith("/") else f"/{address[2]}"
     if not path.startswith("/"):
         raise ValueError(f"{target!r} is neither a path, which begins with '/', nor an address with http")
+    if "#" in path:
+        raise ValueError(f"a request has no '#' in its path: to {path!r} the proxy answers 400")
     if wrong := _UNPLAIN.search(re.split(r"[?#]", path, maxsplit=1)[0]):
         raise ValueError(f"rules see paths as the application does: write {path!r} without {wrong[0]!r}")
     return method, host, path
@@ -130,14 +143,14 @@ def _caller(word: str, trust_domain: str) -> Identity:
 
 
 def _headers(lines: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    found: dict[str, str] = {}
+    found: list[tuple[str, str]] = []
     for line in lines:
         name, colon, value = line.partition(":")
         name, value = name.strip().lower(), value.strip()
         if not colon or not _METHOD.fullmatch(name):
             raise ValueError(f"{line!r} is no header: write 'Name: value'")
-        found[name] = f"{found[name]},{value}" if name in found else value
-    return tuple(sorted(found.items()))
+        found.append((name, value))
+    return tuple(sorted(found))
 
 
 def _claims(words: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:

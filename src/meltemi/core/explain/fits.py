@@ -143,6 +143,9 @@ def _fits(test: Test, asked: Asked, negated: bool) -> Truth:
             return namespace == test.keys[0] and _text(_texts(test, asked)[1], test)
         case Kind.METADATA:
             return None
+        case Kind.HEADER:
+            known, values = asked.header(test.keys[0])
+            return any(_text(value, test) for value in values) if known else None
         case _:
             known, value = _texts(test, asked)
             return _text(value, test) if known else None
@@ -158,13 +161,14 @@ def _texts(test: Test, asked: Asked) -> tuple[bool, str | None]:
     caller = asked.caller
     match test.kind:
         case Kind.HOST:
-            return asked.header(":authority")
+            return asked.host is not None, asked.host
         case Kind.METHOD:
             return True, asked.method
         case Kind.PATH | Kind.TEMPLATE | Kind.AROUND:
             return True, asked.plain_path
         case Kind.HEADER:
-            return asked.header(test.keys[0])
+            known, values = asked.header(test.keys[0])
+            return known, ", ".join(values) if values else None
         case Kind.SERVER_NAME:
             return asked.sni is not None, asked.sni
         case Kind.PRINCIPAL:
