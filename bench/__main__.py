@@ -1,4 +1,5 @@
-"""`python -m bench`: measure everything and print docs/reference/performance.md; `… crowd`, `… churn`: a crowd alone.
+"""`python -m bench`: measure everything and print docs/reference/performance.md; `… crowd`, `… churn`: a crowd alone;
+`… ondemand`: sidecars on demand alone.
 
 Place:  bench · all modules beside this one → Markdown
 """
@@ -15,6 +16,7 @@ from bench import compile as compiling
 from bench.crowd import churn
 from bench.crowd import command as crowd
 from bench.measure import table
+from bench.ondemand import command as ondemand
 
 PROXIES = (1, 10, 100)
 UNABLE = "Not measured: needs root."
@@ -56,6 +58,10 @@ the other.
 ## A crowd on one control plane
 
 {crowd}
+
+## Sidecars that hold what is called
+
+{ondemand}
 
 ## A message to a proxy, and its answer
 
@@ -107,6 +113,7 @@ def main(context: click.Context, sizes: tuple[int, ...]) -> None:
 
 main.add_command(crowd.main, "crowd")
 main.add_command(churn.main, "churn")
+main.add_command(ondemand.main, "ondemand")
 
 
 def _everything(sizes: tuple[int, ...]) -> str:
@@ -124,6 +131,7 @@ def _everything(sizes: tuple[int, ...]) -> str:
         pushed=table(push.HEAD, sorted(pushed, key=lambda row: str(row[0]))),
         services=sizes[-1],
         crowd=crowd.unable() or crowd.page_part(crowd.measured([(crowd.SERVICES, crowd.STREAMS)])[0]),
+        ondemand=ondemand.unable() or ondemand.tables(),
         transport=table(transport.HEAD, transport.measure()),
         transport_about=transport.ABOUT,
         random=random_checks.measure(),

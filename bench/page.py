@@ -1,6 +1,6 @@
 """Parts of docs/reference/performance.md, each measured by a command of its own.
 
-Place:  bench · crowd/{command,churn} → [page] → the page
+Place:  bench · {crowd/{command,churn},ondemand/command} → [page] → the page
 """
 
 import re

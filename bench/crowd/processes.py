@@ -150,11 +150,21 @@ def send(control: int, phase: int) -> None:
 
 
 @contextmanager
-def crowd(program: Path, port: int, streams: int, control: int, record: Path | None = None) -> Generator[Crowd]:
-    """So many streams, over all namespaces by turns."""
+def crowd(
+    program: Path,
+    port: int,
+    streams: int,
+    control: int,
+    *,
+    record: Path | None = None,
+    calls: tuple[int, int] = (0, 1),
+) -> Generator[Crowd]:
+    """So many streams, over all namespaces by turns. `calls`: on demand, how many hosts each calls, and of how many."""
     where = ["-addr", f"127.0.0.1:{port}", "-control", f"127.0.0.1:{control}", "-ns", ",".join(NAMESPACES)]
     recording = ["-record", str(record)] if record else []
-    with _running([str(program), *where, "-n", str(streams), *recording], control, subprocess.DEVNULL):
+    calling = ["-calls", str(calls[0]), "-callable", str(calls[1]), "-meta", '{"DISCOVERY": "ondemand"}']
+    more = [*recording, *(calling if calls[0] else ())]
+    with _running([str(program), *where, "-n", str(streams), *more], control, subprocess.DEVNULL):
         yield Crowd(control, streams)
 
 

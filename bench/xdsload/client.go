@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
 	"io"
 	"maps"
@@ -88,6 +89,9 @@ func (c *client) run(ctx context.Context, opts []grpc.DialOption, opened func())
 			c.mu.Lock()
 			initial = maps.Clone(c.held[typ])
 			c.mu.Unlock()
+			if typ == vhdsType {
+				sub = append(sub, c.called()...)
+			}
 		}
 		err := send(request(node, typ, sub, unsub, initial, "", ""))
 		node = nil
@@ -218,6 +222,16 @@ func (c *client) need(typ, name string) bool {
 func (c *client) needAll(typ string, names []string) []string {
 	for _, name := range names {
 		c.need(typ, name)
+	}
+	return names
+}
+
+// called names the virtual hosts that requests of this proxy would ask for.
+func (c *client) called() []string {
+	var names []string
+	for k := range *calls {
+		i := (c.id**calls + k) % *callable
+		names = append(names, fmt.Sprintf("80/service-%d.ns-%d", i, i%10))
 	}
 	return names
 }

@@ -40,6 +40,8 @@ var (
 	edsNames   = flag.String("eds", "", "EDS names to subscribe to at once (besides those found)")
 	rdsNames   = flag.String("rds", "", "RDS names to subscribe to at once (besides those found)")
 	follow     = flag.Bool("follow", true, "subscribe to EDS/RDS names found in CDS/LDS, as Envoy does")
+	calls      = flag.Int("calls", 0, "hosts that each proxy asks for on demand, of service-I.ns-(I mod 10) in table 80")
+	callable   = flag.Int("callable", 1, "how many such hosts there are; proxies call different ones, as far as they go")
 	window     = flag.Int("window", 1<<20, "HTTP/2 initial window (istio-agent: 1 MiB; 0: grpc-go's 64 KiB with BDP probing)")
 	nackName   = flag.String("nack", "", "NACK a push holding a resource of this name")
 	useTLS     = flag.Bool("tls", false, "TLS; see -ca -cert -key")

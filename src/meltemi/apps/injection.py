@@ -27,7 +27,7 @@ Tree = dict[str, Any]
 
 LARGE = 500
 """Hosts above which a mesh is large: a sidecar that holds so many takes half as much again as an empty one
-(bench/ondemand.py: 107 MB and 70 MB)."""
+(`scripts/bench ondemand`: 107 MB and 70 MB)."""
 
 
 class Injector:

@@ -1,6 +1,6 @@
 """A sidecar that holds what its workload calls: first requests are served, and only the first waits, once.
 
-One mesh with `--discovery ondemand`; every test calls hosts of its own, which are all the same application.
+One mesh for all tests of this folder; every test calls hosts of its own, which are all the same application.
 """
 
 import os
@@ -14,7 +14,7 @@ import pytest
 
 from e2e.fields.conftest import enter
 from e2e.fields.inside import Inside
-from e2e.mesh import HERE, Mesh, eventually, missing
+from e2e.mesh import HERE, Mesh, eventually
 
 pytestmark = pytest.mark.e2e
 HOSTS = ("get", "post", "rpc", "names", "rules", "target", "again", "patient", "kept", "other", "declared", "unheard")
@@ -27,31 +27,6 @@ def service(name: str) -> str:
         f"---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n"
         f"spec:\n  selector: {{app: echo}}\n  ports: [{PORTS}]\n"
     )
-
-
-@pytest.fixture(scope="module")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Generator[Mesh]:
-    if why := missing():
-        pytest.skip(why)
-    folder = tmp_path_factory.mktemp("files")
-    (folder / "images.yaml").write_text(
-        f"images:\n- image: example/echo\n  entrypoint: ['{{python}}', '{HERE / 'apps/echo.py'}']\n"
-    )
-    (folder / "services.yaml").write_text("".join(service(name) for name in HOSTS))
-    files = [HERE / "manifests/echo.yaml", HERE / "manifests/client.yaml", folder / "services.yaml"]
-    found = Mesh(tmp_path_factory.mktemp("on-demand"))
-    try:
-        found.up("--discovery", "ondemand", "--images", folder / "images.yaml", *(w for f in files for w in ("-f", f)))
-        yield found
-    finally:
-        found.down()
-
-
-@pytest.fixture(scope="module")
-def client(mesh: Mesh) -> Generator[Inside]:
-    inside = enter(mesh, "client-")
-    yield inside
-    inside.close()
 
 
 def held(mesh: Mesh) -> str:
