@@ -80,7 +80,7 @@ class ModelEnvoy:
         for name in send.removed:
             if not bad or self.takes():
                 self._remove(send.type, name)
-        for name in send.answered:
+        for name in () if bad else send.answered:
             self.waiting.pop(name, None)
         self.requests.append(Request(type=send.type, nonce=send.nonce, error=f"no: {bad}" if bad else ""))
         if send.type is RDS and self.has[RDS] and not self._asked_hosts:

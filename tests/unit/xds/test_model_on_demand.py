@@ -50,13 +50,15 @@ class Asking(Wire):
         """Whether it is given everything, as it called too much."""
         self.owed: set[str] = set()
         """Names that the stream was asked for and has not answered."""
+        self.answers_of: dict[str, set[str]] = {}
+        """Nonce → names that it answers, unless it is refused."""
         self.asks: Counter[str] = Counter()
         self.promises: dict[str, list[tuple[str, int, Resource]]] = {}
         """Nonce → name, the how-manyth time it was asked for, what the Envoy has when it hears the answer."""
         super().__init__(takes)
 
     def connect(self) -> None:
-        self.owed, self.promises = set(), {}
+        self.owed, self.promises, self.answers_of = set(), {}, {}
         self.asks.clear()
         super().connect()
 
@@ -116,7 +118,10 @@ class Asking(Wire):
         if said.type is VHDS:
             asked = set(said.subscribe) - {"*"}
             self.asks.update(asked)
+            self.owed |= self.answers_of.pop(said.nonce, set[str]()) if said.error else set[str]()
             self.owed = (self.owed | asked) - set(said.unsubscribe)
+            for names in self.answers_of.values():
+                names -= set(said.unsubscribe)
             self.called |= {name for one in asked if (name := asked_name(one))}
         super().say()
 
@@ -124,6 +129,7 @@ class Asking(Wire):
         for send in (one for one in effects if isinstance(one, Send)):
             assert self.owed.issuperset(send.answered), "nobody asked, or it was answered before"
             self.owed -= set(send.answered)
+            self.answers_of[send.nonce] = set(send.answered)
             self.promises[send.nonce] = [
                 (name, self.asks[name], host)
                 for name in send.answered
@@ -140,7 +146,7 @@ class Asking(Wire):
         waiting = dict(self.envoy.waiting)
         super().receive(send)
         for name, times, host in self.promises.pop(send.nonce):
-            if waiting.get(name) == times:
+            if waiting.get(name) == times and name not in self.envoy.waiting:
                 assert self.envoy.found(name) == host, "a request goes on, and its host is not there"
 
     def rest(self) -> None:

@@ -199,7 +199,10 @@ class Stream:
     def _subscribe(self, request: Request, state: Subscription, now: float) -> None:
         wanted = [name for name in request.subscribe if name != "*"]
         if request.type is VIRTUAL_HOST:
-            state.asked = (state.asked | set(wanted)) - set(request.unsubscribe)
+            gone = frozenset(request.unsubscribe)
+            state.asked = (state.asked | set(wanted)) - gone
+            if gone:
+                state.answering = {nonce: names - gone for nonce, names in state.answering.items()}
             return
         for name in wanted:
             state.names.add(name)
@@ -234,9 +237,11 @@ class Stream:
 
     def _answered(self, request: Request, state: Subscription, now: float) -> list[Effect]:
         sent = state.in_flight.pop(request.nonce, None)
+        answered = state.answering.pop(request.nonce, None)
         if sent is None:
             return []
         if request.error:
+            state.asked |= answered or frozenset()
             return self._nacked(request, state, sent, now)
         effects: list[Effect] = []
         for name, resource in sent.items():
@@ -306,23 +311,35 @@ class Stream:
         hosts = self._types[VIRTUAL_HOST]
         if not hosts.asked or self._is_behind(hosts):
             return effects
-        return [*effects, *self._answer(self._own(VIRTUAL_HOST))]
+        return self._answer(self._own(VIRTUAL_HOST), effects)
 
     @staticmethod
     def _is_behind(state: Subscription) -> bool:
         """Whether so much is not answered that more would only pile up: names wait for it instead."""
         return len(state.in_flight) >= MOST_UNANSWERED
 
-    def _answer(self, hosts: Subscription) -> list[Effect]:
-        """Requests that wait for virtual hosts go on when the proxy holds these, or is told them first. It asks for a
-        name only once, so each is answered, also where there is nothing."""
+    def _answer(self, hosts: Subscription, effects: list[Effect]) -> list[Effect]:
+        """Requests that wait for virtual hosts go on when the proxy holds these. It asks for a name only once, so each
+        is answered, also where there is nothing. Where the host goes out now, the answer goes with it."""
         unready = self._unsettled_tables() if self.offer.answers is None else frozenset[str]()
         ready = {name for name in hosts.asked if self._is_answered(name, unready)}
-        if not ready:
-            return []
         hosts.asked -= ready
-        answer = self._respond(VIRTUAL_HOST, hosts, {})
-        return [structs.replace(answer, answered=tuple(sorted(ready)))]
+        told = [self._with_answers(hosts, one) for one in effects]
+        if ready:
+            told.append(structs.replace(self._respond(VIRTUAL_HOST, hosts, {}), answered=tuple(sorted(ready))))
+        return told
+
+    def _with_answers(self, hosts: Subscription, effect: Effect) -> Effect:
+        """A response with virtual hosts answers for them: where it is refused, they are asked for still."""
+        if not isinstance(effect, Send) or effect.type is not VIRTUAL_HOST:
+            return effect
+        sent, answers = hosts.in_flight[effect.nonce], self.offer.answers or {}
+        names = frozenset(one for one in hosts.asked if sent.get(answers.get(asked_name(one) or "", "")))
+        if not names:
+            return effect
+        hosts.asked -= names
+        hosts.answering[effect.nonce] = names
+        return structs.replace(effect, answered=tuple(sorted(names)))
 
     def _is_answered(self, asked: str, unready: Set[str]) -> bool:
         """`unready`: where everything is offered, the tables of which something is on its way."""
@@ -335,14 +352,7 @@ class Stream:
         if to is None:
             return False  # it is being looked for
         resource = self.offer.of(VIRTUAL_HOST).get(to)
-        return resource is None or self._is_settled(resource) or self._is_sent_alone(resource)
-
-    def _is_sent_alone(self, host: Resource) -> bool:
-        """Whether it is on its way and all of its response, which the proxy takes or refuses before it reads on."""
-        hosts = self._types[VIRTUAL_HOST]
-        if hosts.sent.get(host.name) != host.version:
-            return False
-        return any(len(sent) == 1 and sent.get(host.name) == host for sent in hosts.in_flight.values())
+        return resource is None or self._is_settled(resource)
 
     def _unsettled_tables(self) -> set[str]:
         hosts = self.offer.of(VIRTUAL_HOST)

@@ -31,6 +31,8 @@ class Subscription:
     """Names that the proxy will ask for when it reads what was sent just before, and is sent without being asked."""
     asked: set[str] = field(default_factory=set[str])
     """Names that were asked for on demand and are not answered yet."""
+    answering: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    """Nonce → such names that are answered by a response which may be refused: then they are not."""
     dirty: set[str] = field(default_factory=set[str])
     in_flight: dict[str, dict[str, Resource | None]] = field(default_factory=dict[str, dict[str, Resource | None]])
     """Nonce → name → what was sent; None for a removal."""
