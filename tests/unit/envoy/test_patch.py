@@ -174,6 +174,19 @@ def test_contexts(context: str, inside: str | None) -> None:
     assert ("mine" in filters(compiled(text, GATEWAY))) is (context == "GATEWAY")
 
 
+def test_a_listener_that_callers_address_is_inbound_too() -> None:
+    sidecar = (
+        "---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: own, namespace: default}\n"
+        "spec: {ingress: [{port: {number: 8080, protocol: HTTP, name: h}, captureMode: NONE,"
+        " defaultEndpoint: '127.0.0.1:9090'}]}\n"
+    )
+    text = sidecar + envoy_filter(in_manager("INSERT_FIRST", context="SIDECAR_INBOUND", value=http("mine")))
+    found = compiled(text)
+    (name,) = (n for kind, n in found if kind is ResourceType.LISTENER and n.startswith("inbound_"))
+
+    assert "mine" in filters(found, name)
+
+
 # fmt: off
 CHAINS = {
     "port of the chain":  ("portNumber: 8080",                                          True),

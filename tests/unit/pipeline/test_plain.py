@@ -3,6 +3,7 @@
 import pytest
 
 from meltemi.core.envoy import pb
+from meltemi.core.envoy.plain import UNWATCHED
 from meltemi.core.model.proxy import Proxy, Role
 from meltemi.core.model.resource import Resource, ResourceType
 from meltemi.core.pipeline.inbound import CUT
@@ -59,14 +60,24 @@ def plain_chains(found: Given) -> list[pb.FilterChain]:
 
 
 def handed(chain: pb.FilterChain) -> tuple[str, str]:
-    """(cluster, the one behind the listener inside) of a chain."""
+    """(cluster, the one behind the listener inside) of a chain, in a sidecar that has the listener."""
     proxy, manager, state = pb.TcpProxy(), pb.HttpConnectionManager(), pb.NetworkSetFilterState()
+    led = any(f.typed_config.Unpack(state) for f in chain.filters)
+    told = {s.object_key: s.format_string.text_format_source.inline_string for s in state.on_new_connection}
+    instead = told.get("envoy.tcp_proxy.cluster", "")
     if chain.filters[-1].typed_config.Unpack(proxy):
-        return proxy.cluster, ""
+        return instead if led else proxy.cluster, ""
     assert chain.filters[-1].typed_config.Unpack(manager)
-    to = manager.route_config.virtual_hosts[0].routes[0].route.cluster
-    behind = (f for f in chain.filters if f.typed_config.Unpack(state))
-    return to, next((state.on_new_connection[1].format_string.text_format_source.inline_string for _ in behind), "")
+    return manager.route_config.virtual_hosts[0].routes[-1].route.cluster, instead
+
+
+def known(chain: pb.FilterChain) -> str:
+    """The cluster that a chain names to users: the last word where nothing leads to another."""
+    proxy, manager = pb.TcpProxy(), pb.HttpConnectionManager()
+    if chain.filters[-1].typed_config.Unpack(proxy):
+        return proxy.cluster
+    assert chain.filters[-1].typed_config.Unpack(manager)
+    return manager.route_config.virtual_hosts[0].routes[0].route.cluster
 
 
 def cut(found: Given, name: str, values: dict[str, float]) -> bool:
@@ -114,6 +125,27 @@ def test_where_one_port_is_left_out_its_connections_stay() -> None:
     assert cut(found, plain_name(ALL_OTHERS, Way.BYTES), demanded)
 
 
+def test_what_users_see_is_the_cluster_that_they_know() -> None:
+    found = given()
+
+    assert {known(c) for c in plain_chains(found)} == {
+        *(f"inbound|{n}||" for n in (8080, 8081, 8082)),
+        "InboundPassthroughCluster",
+    }
+    assert not [name for kind, name in found if kind is CLUSTER and name.startswith("inbound|") and "plain" in name]
+
+
+def test_a_sidecar_without_the_listener_inside_serves_requests_too() -> None:
+    (chain,) = (c for c in plain_chains(given()) if c.name == "0.0.0.0_8080")
+    manager = pb.HttpConnectionManager()
+    assert chain.filters[-1].typed_config.Unpack(manager)
+    usual, watched = manager.route_config.virtual_hosts[0].routes
+    asked = usual.match.runtime_fraction
+
+    assert (asked.runtime_key, asked.default_value.numerator, usual.route.cluster) == (UNWATCHED, 100, "inbound|8080||")
+    assert (watched.match.HasField("runtime_fraction"), watched.route.cluster) == (False, "plain-http|8080||")
+
+
 def test_callers_by_mutual_tls_go_as_they_went() -> None:
     found = given()
     mutual = [c for c in listener(found).filter_chains if c.HasField("transport_socket")]
@@ -135,7 +167,7 @@ def test_all_that_a_listener_hands_to_is_there() -> None:
 def test_under_strict_there_is_nothing_but_the_listeners_and_clusters_stay_until_they_have_cut() -> None:
     strict, before = given("{mtls: {mode: STRICT}}"), given()
 
-    assert not [name for kind, name in strict if kind is CLUSTER and "|plain" in name]
+    assert not [name for kind, name in strict if kind is CLUSTER and name.startswith("plain")]
     assert {(LISTENER, INSIDE), (LISTENER, HEALTH)} <= strict.keys()
     (check,) = cluster(before, plain_name(8081, Way.BYTES)).health_checks
     assert before[LISTENER, "virtualInbound"].hold == CUT
@@ -165,13 +197,14 @@ def test_an_endpoint_that_is_known_beforehand_is_served_before_it_is_checked() -
 
 # fmt: off
 KNOWN = [
-    ("inbound|8080|plain|",        "inbound|8080||"),
-    ("inbound|8080|plain-http|",   "inbound|8080||"),
-    ("inbound|0|plain|",           "InboundPassthroughCluster"),
-    ("inbound|8080|plain-behind|", "inbound|8080|plain-behind|"),
-    ("inbound|8080||",             "inbound|8080||"),
-    ("outbound|80|plain|a",        "outbound|80|plain|a"),
-    ("virtualInbound",             "virtualInbound"),
+    ("plain|8080||",        "inbound|8080||"),
+    ("plain-http|8080||",   "inbound|8080||"),
+    ("plain|0||",           "InboundPassthroughCluster"),
+    ("plain-behind|8080||", "plain-behind|8080||"),
+    ("inbound|8080||",      "inbound|8080||"),
+    ("outbound|80|plain|a", "outbound|80|plain|a"),
+    ("virtualInbound",      "virtualInbound"),
+    ("plain",               "plain"),
 ]
 # fmt: on
 
@@ -179,6 +212,14 @@ KNOWN = [
 @pytest.mark.parametrize(("name", "wanted"), KNOWN)
 def test_what_users_call_it(name: str, wanted: str) -> None:
     assert known_as(name) == wanted
+
+
+def test_a_patch_of_the_inbound_side_is_one_of_all_that_leads_to_the_workload() -> None:
+    longer = change("CLUSTER", "context: SIDECAR_INBOUND", "MERGE", "connect_timeout: 77s")
+    found = given(more=envoy_filter(longer))
+
+    changed = {name for kind, name in found if kind is CLUSTER and cluster(found, name).connect_timeout.seconds == 77}
+    assert changed == {n for kind, n in found if kind is CLUSTER and n.startswith(("inbound|", "Inbound", "plain"))}
 
 
 def test_a_patch_of_the_cluster_that_users_know_is_one_of_plain_callers_too() -> None:

@@ -7,7 +7,7 @@ from meltemi.core.envoy import pb
 from meltemi.core.envoy.filters import Side
 from meltemi.core.envoy.hcm import filter_of, manager, write_caller
 from meltemi.core.envoy.listener import chain_match
-from meltemi.core.envoy.plain import led_on
+from meltemi.core.envoy.plain import led_to, plain_routes
 from meltemi.core.envoy.retry import retry_policy
 from meltemi.core.envoy.server_tls import server_tls_socket
 from meltemi.core.envoy.strict import while_plain
@@ -25,7 +25,7 @@ PING_INTERVAL, PING_PATIENCE = Seconds(1), Seconds(3600)
 
 
 def inbound_message(inbound: Inbound) -> pb.Listener:
-    """Translate field by field. Routes stand inside: there is one, and it names one cluster."""
+    """Translate field by field. Routes stand inside: one, and for plain callers a second one."""
     first, *others = inbound.addresses
     written = pb.Listener(
         name=inbound.name,
@@ -85,7 +85,7 @@ def _port(port: int) -> pb.ListenerFilterChainMatchPredicate:
 
 def _chain(chain: InboundChain, inbound: Inbound) -> pb.FilterChain:
     gate = [] if chain.tls else [while_plain(chain.match.port, chain.apart)]
-    led = [led_on(chain.behind)] if chain.behind else []
+    led = [led_to(chain.watched, chain.behind)] if chain.watched else []
     filters = [_manager(chain, inbound)] if chain.http else _bytes(chain, inbound)
     written = pb.FilterChain(
         name=chain.name, filters=[*gate, *led, *filters], filter_chain_match=chain_match(chain.match)
@@ -98,7 +98,7 @@ def _chain(chain: InboundChain, inbound: Inbound) -> pb.FilterChain:
 
 
 def _bytes(chain: InboundChain, inbound: Inbound) -> list[pb.Filter]:
-    return tcp_filters(Side.INBOUND, (Share(cluster=chain.to),), chain.cluster, inbound.access_log)
+    return tcp_filters(Side.INBOUND, (Share(cluster=chain.cluster),), chain.cluster, inbound.access_log)
 
 
 def _manager(chain: InboundChain, inbound: Inbound) -> pb.Filter:
@@ -122,14 +122,15 @@ def _write_pings(written: pb.HttpConnectionManager) -> None:
 def _routes(chain: InboundChain, retry: Retry | None) -> pb.RouteConfiguration:
     route = pb.Route(name="default", match=pb.RouteMatch(prefix="/"))
     route.decorator.operation = chain.operation
-    route.route.cluster = chain.to
+    route.route.cluster = chain.cluster
     # The client's sidecar keeps the time.
     route.route.timeout.CopyFrom(pb.duration(0))
     route.route.max_stream_duration.max_stream_duration.CopyFrom(pb.duration(TIMEOUT_HEADER_WINS))
     route.route.max_stream_duration.grpc_timeout_header_max.CopyFrom(pb.duration(TIMEOUT_HEADER_WINS))
     if retry is not None:
         route.route.retry_policy.CopyFrom(retry_policy(retry))
-    host = pb.VirtualHost(name=f"inbound|http|{chain.number}", domains=["*"], routes=[route])
+    routes = plain_routes(route, chain.watched) if chain.watched else [route]
+    host = pb.VirtualHost(name=f"inbound|http|{chain.number}", domains=["*"], routes=routes)
     table = pb.RouteConfiguration(name=chain.cluster, virtual_hosts=[host])
     table.validate_clusters.value = False
     return table

@@ -21,7 +21,12 @@ WATCH = "watch"
 """Name of the transport socket of checks."""
 SOCKET = "@meltemi/plain-health"
 """Of the network namespace, not of a folder: the pod's."""
+UNWATCHED = "meltemi.plain_requests_unwatched"
+"""Runtime value: how many per cent of plain requests take no step more. An agent that gives its Envoy what the listener
+inside needs says 0 (shell/agent/bootstrap); whoever does without it writes 100 into `runtimeValues` of a ProxyConfig.
+"""
 _CHECKS: dict[str, object] = {"meltemi": "check"}
+_ALWAYS = 100  # per cent
 _INTERVAL, _TIMEOUT = Seconds(0.5), Seconds(5)
 _NEVER = 1_000_000
 """So many checks without an answer would cut; one answer of 503 does."""
@@ -59,13 +64,28 @@ def _led(inner: pb.TransportSocket, address: dict[str, object]) -> pb.TransportS
     return pb.TransportSocket(name=_LED, typed_config=pb.any_of(pb.TypedStruct(type_url=_LED_TYPE, value=value)))
 
 
-def led_on(behind: str) -> pb.Filter:
-    """Tell the listener inside where a connection went, and the name of the cluster that it goes to from there."""
+def led_to(watched: str, behind: str) -> pb.Filter:
+    """Lead the bytes of a plain chain to its cluster in place of the one that `tcp_proxy` names.
+
+    `behind`: of requests; tells the listener inside where they went, and to which cluster they go from there.
+    """
+    values = {_DESTINATION: "%DOWNSTREAM_LOCAL_ADDRESS%", _CLUSTER: behind} if behind else {_CLUSTER: watched}
     written = pb.NetworkSetFilterState()
-    for key, text in ((_DESTINATION, "%DOWNSTREAM_LOCAL_ADDRESS%"), (_CLUSTER, behind)):
-        state = written.on_new_connection.add(object_key=key, shared_with_upstream=pb.FilterStateValue.ONCE)
+    for key, text in values.items():
+        state = written.on_new_connection.add(object_key=key)
+        state.shared_with_upstream = pb.FilterStateValue.ONCE if behind else pb.FilterStateValue.NONE
         state.format_string.text_format_source.inline_string = text
     return pb.Filter(name="inbound.plain", typed_config=pb.any_of(written))
+
+
+def plain_routes(usual: pb.Route, watched: str) -> list[pb.Route]:
+    """The usual route, and the way of plain requests where the sidecar's own runtime says that it can be gone."""
+    second = pb.Route()
+    second.CopyFrom(usual)
+    second.route.cluster = watched
+    usual.match.runtime_fraction.runtime_key = UNWATCHED
+    usual.match.runtime_fraction.default_value.numerator = _ALWAYS
+    return [usual, second]
 
 
 def inside_listener() -> pb.Listener:

@@ -28,7 +28,7 @@ from meltemi.core.model.value import Value
 from meltemi.core.pipeline.resource import resource_of
 from meltemi.core.pipeline.slot import Call, Slot
 from meltemi.core.view.patches import Patch, Spot, adds, concerns, meets_table, patch, patch_heads
-from meltemi.core.view.plain import HEALTH, INSIDE, known_as
+from meltemi.core.view.plain import HEALTH, INSIDE, Way, known_as
 
 Ref = tuple[Origin, int]
 Refs = tuple[Ref, ...]
@@ -39,7 +39,8 @@ Refused = tuple[tuple[str, str], ...]
 CHANGING = (KIND, *CODE)
 TRIALS = 64
 """So many ways to leave changes out are tried; then all of one resource's are."""
-_INBOUND = ("virtualInbound", "inbound|", "InboundPassthroughCluster")
+_INBOUND = ("virtualInbound", "inbound_", "InboundPassthroughCluster")
+_TO_PORT = ("inbound", *Way)
 _CONTEXTS = {
     Role.SIDECAR: (PatchContext.SIDECAR_INBOUND, PatchContext.SIDECAR_OUTBOUND),
     Role.ROUTER: (PatchContext.GATEWAY,),
@@ -80,11 +81,15 @@ def spot_of(slot: Slot, scope: Scope) -> Spot:
     """On which side of the proxy a resource stands."""
     if scope.role is Role.ROUTER:
         return _at_gateway(scope)
-    if not slot.name.startswith(_INBOUND):
+    if slot.name.startswith(_INBOUND):
+        return Spot(context=PatchContext.SIDECAR_INBOUND)
+    direction, _, rest = slot.name.partition("|")
+    if direction not in _TO_PORT or not rest:
         return Spot(context=PatchContext.SIDECAR_OUTBOUND)
-    parts = slot.name.split("|")
-    hosts = tuple(t.host for t in scope.targets if parts[0] == "inbound" and parts[1] == str(t.target))
-    return Spot(context=PatchContext.SIDECAR_INBOUND, hosts=hosts)
+    port = rest.partition("|")[0]
+    return Spot(
+        context=PatchContext.SIDECAR_INBOUND, hosts=tuple(t.host for t in scope.targets if port == str(t.target))
+    )
 
 
 def _at_gateway(scope: Scope) -> Spot:

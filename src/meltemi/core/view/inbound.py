@@ -115,7 +115,7 @@ def own_listener(
 
 
 def _needs(chains: Iterable[InboundChain]) -> frozenset[str]:
-    return frozenset(name for c in chains for name in (c.to, c.behind) if name)
+    return frozenset(name for c in chains for name in (c.cluster, c.watched, c.behind) if name)
 
 
 def _retry(settings: MeshConfig) -> Retry | None:

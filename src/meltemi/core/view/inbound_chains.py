@@ -40,9 +40,9 @@ class InboundChain(Value, frozen=True, kw_only=True):
     """Of the chain for all other ports: see view/strict."""
 
     @property
-    def to(self) -> str:
-        """The cluster that it hands over to; `cluster` is what users know."""
-        return plain_name(self.match.port, Way.REQUESTS if self.http else Way.BYTES) if self.plain else self.cluster
+    def watched(self) -> str:
+        """The cluster of plain callers that it hands over to in place of `cluster`, which users know; empty: none."""
+        return plain_name(self.match.port, Way.REQUESTS if self.http else Way.BYTES) if self.plain else ""
 
     @property
     def behind(self) -> str:

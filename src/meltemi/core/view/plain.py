@@ -28,7 +28,7 @@ _ALWAYS = 100  # per cent
 
 
 class Way(StrEnum):
-    """A cluster of plain callers at one port; its value stands in the cluster's name, where others have a subset."""
+    """A cluster of plain callers at one port; its value stands in the cluster's name, where others have a direction."""
 
     BYTES = "plain"
     """To the workload."""
@@ -39,8 +39,8 @@ class Way(StrEnum):
 
 
 def plain_name(port: int, way: Way) -> str:
-    """The name of a cluster, e.g. `inbound|8080|plain|`."""
-    return cluster_name("inbound", port, way)
+    """The name of a cluster, e.g. `plain|8080||`. Only those that users know are called inbound."""
+    return cluster_name(way, port)
 
 
 def known_as(name: str) -> str:
@@ -48,10 +48,11 @@ def known_as(name: str) -> str:
 
     What stands behind the listener inside is nobody's: callers are counted, and limited, before it.
     """
-    parts = name.split("|")
-    if parts[0] != "inbound" or len(parts) != 4 or parts[2] not in (Way.BYTES, Way.REQUESTS):
+    direction, _, rest = name.partition("|")
+    if direction not in (Way.BYTES, Way.REQUESTS) or not rest:
         return name
-    return cluster_name("inbound", int(parts[1])) if parts[1] != str(ALL_OTHERS) else INBOUND_PASSTHROUGH_CLUSTER
+    port = int(rest.partition("|")[0])
+    return INBOUND_PASSTHROUGH_CLUSTER if port == ALL_OTHERS else cluster_name("inbound", port)
 
 
 def ways(protocol: AppProtocol, mode: MutualTLSMode) -> tuple[Way, ...]:

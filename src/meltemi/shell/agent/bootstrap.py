@@ -20,6 +20,12 @@ _TYPE = "type.googleapis.com/"
 _INTERNAL_LISTENER = "envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
+_RUNTIME = {
+    # Long regular expressions of users are theirs to judge; 100, Envoy's default, refuses common ones.
+    "re2.max_program_size.error_level": 32768,
+    # Plain requests can go through a listener inside of Envoy (core/envoy/plain): it has the extension for that.
+    "meltemi.plain_requests_unwatched": 0,
+}
 KEPT_PREFIXES = (
     "cluster_manager",
     "listener_manager",
@@ -80,8 +86,7 @@ def bootstrap(settings: Settings) -> Json:
         "overload_manager": _limits(),
         "layered_runtime": {
             "layers": [
-                # Long regular expressions of users are theirs to judge; 100, Envoy's default, refuses common ones.
-                {"name": "meltemi", "static_layer": {"re2.max_program_size.error_level": 32768}},
+                {"name": "meltemi", "static_layer": _RUNTIME},
                 {"name": RUNTIME, "rtds_layer": {"name": RUNTIME, "rtds_config": _ads()}},
                 *([{"name": "proxy-config", "static_layer": dict(settings.runtime)}] if settings.runtime else ()),
                 {"name": "admin", "admin_layer": {}},
