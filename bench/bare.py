@@ -67,9 +67,9 @@ def inside(name: str, *command: str) -> subprocess.Popen[bytes]:
 
 def ask(url: str, rate: int, seconds: int) -> list[float]:
     """Milliseconds of each request of a steady client in the first namespace."""
-    client = [sys.executable, str(Path(__file__).parent / "apps/steady.py"), url, str(rate), str(seconds)]
+    client = [sys.executable, str(Path(__file__).parent / "apps/steady.py"), str(rate), str(seconds), url]
     done = subprocess.run(["ip", "netns", "exec", CLIENT[0], *client], check=True, capture_output=True)
-    return json.loads(done.stdout)
+    return json.loads(done.stdout)[0]
 
 
 def _ip(*arguments: str) -> None:

@@ -66,7 +66,7 @@ def measure() -> list[tuple[object, ...]]:
         paths: list[tuple[str, Callable[[], list[float]], Sequence[int]]] = [
             ("no proxy", lambda: ask(f"http://{SERVER[1]}:{APP}/", RATE, SECONDS), ()),
             ("two bare Envoys, one route, no log", lambda: ask(url, RATE, SECONDS), envoys),
-            ("two sidecars of the mesh", lambda: in_mesh(state, "answer"), own),
+            ("two sidecars of the mesh", lambda: in_mesh(state, "answer")[0], own),
         ]
         taken: dict[str, list[float]] = {name: [] for name, _, _ in paths}
         spent: dict[str, float] = dict.fromkeys(taken, 0.0)
@@ -104,9 +104,10 @@ def _bare(folder: Path) -> Generator[list[int]]:
         yield [process.pid for process in processes]
 
 
-def in_mesh(state: Path, host: str) -> list[float]:
-    """Milliseconds of each answer of a service to the client's pod."""
-    client = (sys.executable, str(HERE / "apps/steady.py"), f"http://{host}/", str(RATE), str(SECONDS))
+def in_mesh(state: Path, *hosts: str) -> list[list[float]]:
+    """Milliseconds of each answer of services to the client's pod, which asks them by turns."""
+    urls = [f"http://{host}/" for host in hosts]
+    client = (sys.executable, str(HERE / "apps/steady.py"), str(RATE), str(SECONDS), *urls)
     return json.loads(_run("exec", "--state", str(state), "client", "--", *client))
 
 

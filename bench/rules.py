@@ -2,7 +2,7 @@
 
 Place:  bench · a whole mesh of two servers and a client → Markdown. Needs root.
 
-The rounds take turns, so that whatever else the machine does falls on both.
+The two are asked by turns, so that whatever else the machine does falls on both.
 """
 
 import sys
@@ -42,10 +42,10 @@ def measure() -> list[tuple[object, ...]]:
         taken: dict[str, list[float]] = {"plain": [], "guarded": []}
         spent = dict.fromkeys(taken, 0.0)
         for _ in range(ROUNDS):
-            for name in taken:
-                before = cpu_of(envoys_of(state, name))
-                taken[name] += in_mesh(state, name)
-                spent[name] += cpu_of(envoys_of(state, name)) - before
+            before = {name: cpu_of(envoys_of(state, name)) for name in taken}
+            for name, answers in zip(taken, in_mesh(state, *taken), strict=True):
+                taken[name] += answers
+                spent[name] += cpu_of(envoys_of(state, name)) - before[name]
         called = {"plain": "without any policy", "guarded": f"with {POLICIES} policies"}
         return [row(called[name], taken[name], spent[name], True) for name in taken]
 

@@ -1,6 +1,7 @@
-"""A steady client, run inside a namespace: `python steady.py URL RATE SECONDS`; prints milliseconds of each answer.
+"""A steady client, run inside a namespace: `python steady.py RATE SECONDS URL…`; prints milliseconds of each answer.
 
-Requests are sent on time, over a few kept connections, whether or not earlier ones were answered (an open loop).
+Requests are sent on time, over a few kept connections, whether or not earlier ones were answered (an open loop). Of
+several URLs each is asked at the rate, by turns, so that whatever else the machine does falls on all of them.
 """
 
 import asyncio
@@ -12,7 +13,14 @@ from urllib.parse import urlsplit
 CONNECTIONS = 4
 
 
-async def run(url: str, rate: float, seconds: float) -> list[float]:
+async def run(rate: float, seconds: float, urls: list[str]) -> list[list[float]]:
+    async with asyncio.TaskGroup() as tasks:
+        asked = [tasks.create_task(ask(u, rate, seconds, late=i / rate / len(urls))) for i, u in enumerate(urls)]
+    return [one.result() for one in asked]
+
+
+async def ask(url: str, rate: float, seconds: float, late: float) -> list[float]:
+    """`late`: seconds after the others."""
     parts = urlsplit(url)
     request = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
     idle: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
@@ -32,7 +40,7 @@ async def run(url: str, rate: float, seconds: float) -> list[float]:
         idle.put_nowait((reader, writer))
         taken.append((time.perf_counter() - start) * 1000)
 
-    start = time.perf_counter()
+    start = time.perf_counter() + late
     async with asyncio.TaskGroup() as tasks:
         for number in range(int(rate * seconds)):
             await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
@@ -41,4 +49,5 @@ async def run(url: str, rate: float, seconds: float) -> list[float]:
 
 
 if __name__ == "__main__":
-    json.dump(asyncio.run(run(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]))), sys.stdout)
+    rate, seconds, *urls = sys.argv[1:]
+    json.dump(asyncio.run(run(float(rate), float(seconds), urls)), sys.stdout)

@@ -93,5 +93,5 @@ def _header(name: str) -> pb.StringMatcher:
             return pb.StringMatcher(suffix=text.value, ignore_case=True)
         case Fit.ANY:
             return pb.StringMatcher(safe_regex=pb.RegexMatcher(regex=".+"))
-        case Fit.EXACT:
+        case _:
             return pb.StringMatcher(exact=text.value, ignore_case=True)

@@ -61,6 +61,8 @@ def text(wanted: Pattern, *, fold: bool = False) -> pb.StringMatcher:
             return pb.StringMatcher(prefix=wanted.value, ignore_case=fold)
         case Fit.SUFFIX:
             return pb.StringMatcher(suffix=wanted.value, ignore_case=fold)
+        case Fit.CONTAINS:
+            return pb.StringMatcher(contains=wanted.value, ignore_case=fold)
         case _:
             return pb.StringMatcher(exact=wanted.value, ignore_case=fold)
 

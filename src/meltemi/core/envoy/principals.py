@@ -36,6 +36,8 @@ def _identity(text: Pattern, negated: bool) -> pb.Principal:
             return _both(pb.StringMatcher(prefix=SPIFFE), pb.StringMatcher(suffix=text.value))
         case Fit.SUFFIX:
             return _both(pb.StringMatcher(suffix=text.value), _regex(f"{SPIFFE}.*{re.escape(text.value)}"))
+        case Fit.CONTAINS:
+            return _named(pb.StringMatcher(contains=text.value))
         case Fit.ANY:
             # Not the bare question for a certificate: Envoy says yes to TLS without one.
             return _named(pb.StringMatcher(prefix=SPIFFE) if negated else _regex(".+"))

@@ -91,7 +91,10 @@ def _wanted(test: Test) -> str:
 
 
 def _written(text: Pattern) -> str:
-    return {Fit.EXACT: text.value, Fit.PREFIX: f"{text.value}*", Fit.SUFFIX: f"*{text.value}", Fit.ANY: "*"}[text.fit]
+    before, after = (
+        "*" if text.fit in some else "" for some in ((Fit.SUFFIX, Fit.CONTAINS), (Fit.PREFIX, Fit.CONTAINS))
+    )
+    return "*" if text.fit is Fit.ANY else f"{before}{text.value}{after}"
 
 
 def _has(test: Test, asked: Asked) -> str:
@@ -202,6 +205,8 @@ def _same(value: str, text: Pattern, *, fold: bool = False) -> bool:
             return value.startswith(wanted)
         case Fit.SUFFIX:
             return value.endswith(wanted)
+        case Fit.CONTAINS:
+            return wanted in value
         case _:
             return value == wanted
 

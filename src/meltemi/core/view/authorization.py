@@ -29,6 +29,8 @@ class Fit(StrEnum):
     EXACT = auto()
     PREFIX = auto()
     SUFFIX = auto()
+    CONTAINS = auto()
+    """Nobody can ask for it; it stands in front of what can be asked (envoy/placing)."""
     ANY = auto()
     """It is there, and not empty."""
 
